@@ -1,0 +1,75 @@
+"""Run the notebooks: `test` counts them as tests, `execute` also stores their outputs.
+
+    python tools/notebooks.py test                 # every notebook; cells flagged slow, cuda or notest are skipped
+    python tools/notebooks.py test --flags slow    # the slow cells too
+    python tools/notebooks.py execute nbs/05_losses.ipynb
+"""
+import argparse, os, subprocess, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SKIP = {"slow", "cuda", "notest"}
+
+
+def notebooks(paths):
+    "The named notebooks, or all of them in reading order."
+    found = [Path(p).resolve() for p in paths] or sorted((ROOT / "nbs").rglob("*.ipynb"))
+    return [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(ROOT).parts)]
+
+
+def run_one(path, flags, store):
+    "Execute one notebook in this process; print its skips and its error; exit status 1 if a cell raised."
+    from execnb.nbio import read_nb, write_nb
+    from execnb.shell import CaptureShell
+    from nbdev.process import extract_directives
+    os.chdir(path.parent)
+    nb, shell = read_nb(path), CaptureShell(path)
+
+    def skipped(cell):
+        if cell.cell_type != "code": return True
+        directives = extract_directives(cell, remove=False)
+        return directives.get("eval:", [""])[0].lower() == "false" or (SKIP - flags) & directives.keys()
+
+    shell.run_all(nb, exc_stop=True, preproc=skipped)
+    for cell in nb.cells:
+        for out in cell.get("outputs", []) if cell.cell_type == "code" else []:
+            for line in "".join(out.get("text", "")).splitlines():
+                if line.startswith("skipped:"): print(f"  {path.name}: {line}")
+    if shell.exc:
+        print(shell.prettytb(fname=path), file=sys.stderr)
+        sys.exit(1)
+    if store: write_nb(nb, path)
+
+
+def spawn(path, args):
+    "Run one notebook in a fresh process: -> (passed, seconds, what it printed)."
+    start = time.time()
+    command = [sys.executable, __file__, args.action, str(path), "--alone", "--flags", args.flags]
+    env = os.environ | dict(PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
+                            TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1")
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    return done.returncode == 0, time.time() - start, done.stdout + (done.stderr if done.returncode else "")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["test", "execute"])
+    parser.add_argument("paths", nargs="*", help="notebooks (default: all)")
+    parser.add_argument("--flags", default="", help="space-separated flags of cells to run that are normally skipped")
+    parser.add_argument("--workers", type=int, default=int(os.environ.get("WORKERS", 1)), help="notebooks at a time")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    paths = notebooks(args.paths)
+    if args.alone: return run_one(paths[0], set(args.flags.split()), args.action == "execute")
+    failed = 0
+    with ThreadPoolExecutor(args.workers) as pool:
+        for path, (ok, seconds, text) in zip(paths, pool.map(lambda p: spawn(p, args), paths)):
+            failed += not ok
+            print(f"{'passed' if ok else 'FAILED'}  {path.relative_to(ROOT)}  {seconds:.0f} s", flush=True)
+            if text.strip(): print(text.rstrip(), flush=True)
+    print(f"{len(paths) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__": main()
