@@ -31,14 +31,13 @@ def run_one(path, flags, store):
         directives = extract_directives(cell, remove=False)
         return directives.get("eval:", [""])[0].lower() == "false" or (SKIP - flags) & directives.keys()
 
-    shell.run_all(nb, exc_stop=True, preproc=skipped)
+    try: shell.run_all(nb, exc_stop=True, preproc=skipped)
+    except Exception: print(shell.prettytb(fname=path), file=sys.stderr)
     for cell in nb.cells:
         for out in cell.get("outputs", []) if cell.cell_type == "code" else []:
             for line in "".join(out.get("text", "")).splitlines():
                 if line.startswith("skipped:"): print(f"  {path.name}: {line}")
-    if shell.exc:
-        print(shell.prettytb(fname=path), file=sys.stderr)
-        sys.exit(1)
+    if shell.exc: sys.exit(1)
     if store: write_nb(nb, path)
 
 
