@@ -45,7 +45,8 @@ def spawn(path, args):
     "Run one notebook in a fresh process: -> (passed, seconds, what it printed)."
     start = time.time()
     command = [sys.executable, __file__, args.action, str(path), "--alone", "--flags", args.flags]
-    env = os.environ | dict(PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
+    threads = str(max(1, (os.cpu_count() or 1) // args.workers))
+    env = os.environ | dict(OMP_NUM_THREADS=threads, PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
                             TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1")
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     return done.returncode == 0, time.time() - start, done.stdout + (done.stderr if done.returncode else "")
@@ -56,7 +57,7 @@ def main():
     parser.add_argument("action", choices=["test", "execute"])
     parser.add_argument("paths", nargs="*", help="notebooks (default: all)")
     parser.add_argument("--flags", default="", help="space-separated flags of cells to run that are normally skipped")
-    parser.add_argument("--workers", type=int, default=int(os.environ.get("WORKERS", 1)), help="notebooks at a time")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="notebooks at a time")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     paths = notebooks(args.paths)

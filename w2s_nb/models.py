@@ -10,11 +10,12 @@ __all__ = ['MODELS', 'TUNES', 'ModelSpec', 'default_lr', 'register_model', 'coun
 # %% ../nbs/04_models.ipynb #d4735e3a
 import copy
 import hashlib
-import json
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+from .runtime import DTYPES, ConfigError, autocast, check_choice  # first: it makes torchvision, and so transformers, importable
 
 import torch
 from safetensors import safe_open
@@ -24,7 +25,6 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
-from .runtime import DTYPES, ConfigError, autocast, check_choice
 from .tokens import Batch
 
 # %% ../nbs/04_models.ipynb #e7f6c011
@@ -322,7 +322,8 @@ def save_classifier(
 ) -> None:
     "Write backbone (or adapters) in the transformers (or peft) layout, and head.safetensors. A frozen backbone is not written."
     folder.mkdir(parents=True)
-    if not model.frozen: model.backbone.save_pretrained(folder)
+    with _quiet():
+        if not model.frozen: model.backbone.save_pretrained(folder)
     save_file(dict(weight=model.head.weight.detach().cpu().contiguous()), folder / "head.safetensors")
 
 
