@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: install demo test export clean
+.PHONY: help install demo test export execute docs bench clean
 
-install: $(VENV)/.installed
+help:                ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed   ## .venv with the package and everything its tests need
 
 $(VENV)/.installed: settings.ini setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -12,5 +15,24 @@ $(VENV)/.installed: settings.ini setup.py
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	touch $@
 
-export: install                         ## notebooks -> w2s_nb/*.py
+demo: install        ## the main job on the built-in world: a sweep, its table and figures
+	$(BIN)/w2s_sweep --results_folder results --sweep_subfolder demo
+	$(BIN)/w2s_plot --results_folder results/demo --out figures
+
+test: install        ## every notebook, and the checks around them; ends with `N passed, N failed`
+	$(BIN)/python tools/test.py
+
+export: install      ## notebooks -> w2s_nb/*.py
 	$(BIN)/nbdev_export
+
+execute: install     ## run every notebook and store its outputs
+	$(BIN)/python tools/notebooks.py execute
+
+docs: install        ## the documentation site, in _docs
+	$(BIN)/python tools/docs.py
+
+bench: install       ## measured ratios of speed and memory
+	$(BIN)/python tools/bench.py
+
+clean:               ## remove what can be made again
+	rm -rf $(VENV) _docs _proc build dist *.egg-info results figures

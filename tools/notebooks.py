@@ -41,15 +41,26 @@ def run_one(path, flags, store):
     if store: write_nb(nb, path)
 
 
-def spawn(path, args):
+def spawn(path, action, flags, workers):
     "Run one notebook in a fresh process: -> (passed, seconds, what it printed)."
     start = time.time()
-    command = [sys.executable, __file__, args.action, str(path), "--alone", "--flags", args.flags]
-    threads = str(max(1, (os.cpu_count() or 1) // args.workers))
+    command = [sys.executable, __file__, action, str(path), "--alone", "--flags", flags]
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
     env = os.environ | dict(OMP_NUM_THREADS=threads, PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
                             TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1")
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     return done.returncode == 0, time.time() - start, done.stdout + (done.stderr if done.returncode else "")
+
+
+def run_all(paths, action, flags, workers):
+    "Run notebooks, several at a time; print a line each; return how many failed."
+    failed = 0
+    with ThreadPoolExecutor(workers) as pool:
+        for path, (ok, seconds, text) in zip(paths, pool.map(lambda p: spawn(p, action, flags, workers), paths)):
+            failed += not ok
+            print(f"{'passed' if ok else 'FAILED'}  {path.relative_to(ROOT)}  {seconds:.0f} s", flush=True)
+            if text.strip(): print(text.rstrip(), flush=True)
+    return failed
 
 
 def main():
@@ -62,12 +73,7 @@ def main():
     args = parser.parse_args()
     paths = notebooks(args.paths)
     if args.alone: return run_one(paths[0], set(args.flags.split()), args.action == "execute")
-    failed = 0
-    with ThreadPoolExecutor(args.workers) as pool:
-        for path, (ok, seconds, text) in zip(paths, pool.map(lambda p: spawn(p, args), paths)):
-            failed += not ok
-            print(f"{'passed' if ok else 'FAILED'}  {path.relative_to(ROOT)}  {seconds:.0f} s", flush=True)
-            if text.strip(): print(text.rstrip(), flush=True)
+    failed = run_all(paths, args.action, args.flags, args.workers)
     print(f"{len(paths) - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 

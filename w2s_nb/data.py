@@ -183,10 +183,14 @@ def find_file(
 # %% ../nbs/02_data.ipynb #4ec9599f
 def _from_hub(task, split):
     "A split from the hub; a dataset that only has a loading script is read from its Parquet conversion."
-    try: return load_dataset(task.hub, task.config, split=split, revision=task.revision)
-    except RuntimeError as e:
-        if "script" not in str(e).lower(): raise
-        return load_dataset(task.hub, task.config, split=split, revision="refs/convert/parquet")
+    try:
+        try: return load_dataset(task.hub, task.config, split=split, revision=task.revision)
+        except RuntimeError as e:
+            if "script" not in str(e).lower(): raise
+            return load_dataset(task.hub, task.config, split=split, revision="refs/convert/parquet")
+    except OSError as e:
+        raise ConfigError(f"Dataset {task.hub!r} cannot be read from the hub ({type(e).__name__}): check its id and the connection, "
+                          f"or give data_dir, a folder that holds {task.name}/{split}.jsonl.") from e
 
 
 @lru_cache(maxsize=32)

@@ -68,7 +68,7 @@ def _find(ids, wanted):
     rows = pd.Index(ids).get_indexer(pd.Index(wanted))
     if (rows < 0).any():
         raise ConfigError(f"Row id {str(wanted[rows < 0][0])!r} is not among the {len(ids)} predictions ({(rows < 0).sum()} of "
-                          f"{len(wanted)} ids are missing): ask for ids that were predicted, or use `join` to keep the shared ones.")
+                          f"{len(wanted)} ids are missing): ask for ids that were predicted, or `join` to keep shared ones.")
     return rows
 
 # %% ../nbs/07_evaluation.ipynb #2c624232
@@ -90,8 +90,8 @@ def _check_predictions(p):
                           "diverged. Train it with a lower learning rate or in a wider dtype.")
     bad = ~((p.labels >= 0).all(1) & (np.abs(p.labels.sum(1) - 1) < 1e-3))
     if bad.any():
-        raise ConfigError(f"Row {str(p.ids[bad][0])!r} has labels {p.labels[bad][0].tolist()}: they must be a distribution over the "
-                          "classes, not negative and summing to 1. Turn class numbers into one-hot rows first.")
+        raise ConfigError(f"Row {str(p.ids[bad][0])!r} has labels {p.labels[bad][0].tolist()}: they must be a distribution over "
+                          "the classes, not negative and summing to 1. Turn class numbers into one-hot rows first.")
 
 # %% ../nbs/07_evaluation.ipynb #8527a891
 def join(
@@ -117,7 +117,8 @@ class Estimate:
     n: int       # test rows behind it
     draws: np.ndarray | None = field(default=None, compare=False)  # (n_boot,) simulated values, where there are any
 
-    def __repr__(self): return f"{self.value:.3f} ± {self.se:.3f} (n={self.n})" if np.isfinite(self.value) else f"undefined (n={self.n})"
+    def __repr__(self):
+        return (f"{self.value:.3f} ± {self.se:.3f}" if np.isfinite(self.value) else "undefined") + f" (n={self.n})"
 
 
 def wilson(
@@ -132,7 +133,8 @@ def wilson(
     return float(max(0, (centre - half) / (1 + z * z / n))), float(min(1, (centre + half) / (1 + z * z / n)))
 
 
-def _proportion(k, n): return Estimate(k / n, np.sqrt(k * (n - k) / n) / n, *wilson(k, n), n) if n else Estimate(np.nan, np.nan, 0.0, 1.0, 0)
+def _proportion(k, n):
+    return Estimate(k / n, float(np.sqrt(k * (n - k) / n) / n), *wilson(k, n), n) if n else Estimate(np.nan, np.nan, 0.0, 1.0, 0)
 
 
 def accuracy(
@@ -154,7 +156,7 @@ def _placements(score, positive):
 def auroc(
     p: Predictions,
 ) -> Estimate:
-    "Area under the ROC curve with DeLong's standard error; several classes: mean of one against the rest; NaN if a class is missing."
+    "Area under the ROC curve, for several classes the mean of one against the rest. DeLong's s.e.; NaN if a class is missing."
     logits, influence, areas = p.logits.astype(np.float64), np.zeros(len(p)), []
     counts = np.bincount(p.targets, minlength=p.n_classes)
     if (counts == 0).any(): return Estimate(np.nan, np.nan, 0.0, 1.0, len(p))
@@ -173,7 +175,7 @@ def auroc(
 def prior_matched_accuracy(
     p: Predictions,  # two classes
 ) -> Estimate:
-    "Accuracy when the n₁ highest scores are labelled positive, n₁ being the number of positive rows. Raises for more than two classes."
+    "Accuracy when the n₁ highest scores are labelled positive, n₁ being the number of positive rows. Needs two classes."
     if p.n_classes != 2:
         raise ConfigError(f"Prior-matched accuracy was asked of {p.n_classes} classes: it has one threshold, so it needs 2. "
                           "Use accuracy, or fold the classes into two.")
@@ -210,7 +212,7 @@ def calibration_error(
     n_boot: int = 1000,  # resamples of the rows within the bins
     seed: int = 0,
 ) -> Estimate:
-    "Expected calibration error, equal-mass bins. The interval is corrected for the upward bias of the value, and may lie below it."
+    "Expected calibration error, equal-mass bins. The interval is corrected for the value's upward bias and may lie below it."
     rng, (confidence, b) = np.random.default_rng(seed), _bins(p, bins)
     value, draws, calibrated = 0.0, np.zeros(n_boot), np.zeros(n_boot)
     for k in range(b.max() + 1):
@@ -219,8 +221,8 @@ def calibration_error(
         value += weight * abs(gap.mean())
         draws += weight * np.abs(gap[rng.integers(len(gap), size=(n_boot, len(gap)))].mean(1))
         calibrated += weight * np.abs(((rng.random((n_boot, len(sure))) < sure) - sure).mean(1))
-    low, high = np.maximum(0, 2 * value - np.quantile(draws, [0.975, 0.025]))
-    return Estimate(float(value), float(draws.std()), 0.0 if value <= np.quantile(calibrated, 0.975) else float(low), float(high), len(p))
+    low, high = np.maximum(0, 2 * value - np.quantile(draws, [0.975, 0.025])).tolist()
+    return Estimate(float(value), float(draws.std()), low if value > np.quantile(calibrated, 0.975) else 0.0, high, len(p))
 
 # %% ../nbs/07_evaluation.ipynb #031b4af5
 def agreement(

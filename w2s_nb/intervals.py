@@ -17,15 +17,17 @@ import pandas as pd
 from .evaluation import Estimate, Predictions, pgr
 from .runtime import ConfigError, check_choice
 
-# %% ../nbs/07b_intervals.ipynb #4a44dc15
-POISSON = np.searchsorted(np.cumsum(np.exp(-1) / np.cumprod([1, 1, 2, 3, 4, 5, 6, 7, 8.0])), (np.arange(65536) + 0.5) / 65536).astype(np.float32)
+# %% ../nbs/07b_intervals.ipynb #6b51d431
+_CDF = np.cumsum(np.exp(-1) / np.cumprod([1, 1, 2, 3, 4, 5, 6, 7, 8.0]))                # of Poisson(1): 1/e ∑ 1/k!
+POISSON = np.searchsorted(_CDF, (np.arange(65536) + 0.5) / 65536).astype(np.float32)  # 16 random bits -> a weight
 
 
 def _bootstrap_draws(grid, n_boot, rng):
     "Paired hierarchical bootstrap of the means over seeds and rows: grid (S, M, U) with NaN for absent rows -> (n_boot, M)."
     seeds, m, rows = grid.shape
     here = ~np.isnan(grid)
-    if not here.any(2).all(): raise ConfigError("Some pairs lack a seed that others have, which the plain bootstrap cannot draw: use method='t'.")
+    if not here.any(2).all():
+        raise ConfigError("Some pairs lack a seed that others have, which method 'bootstrap' cannot draw: use method='t'.")
     flat, here = np.nan_to_num(grid).reshape(-1, rows).T, here.reshape(-1, rows).T.astype(np.float32)
     draws, step = [], max(1, 20_000_000 // rows)
     for start in range(0, n_boot, step):
@@ -35,16 +37,16 @@ def _bootstrap_draws(grid, n_boot, rng):
         draws.append(np.einsum("bs,bsm->bm", rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=n) / seeds, means))
     return np.concatenate(draws)
 
-# %% ../nbs/07b_intervals.ipynb #8527a891
+# %% ../nbs/07b_intervals.ipynb #b17ef6d1
 def _parts(grid):
-    "What the means of a grid (S, M, U) vary by: value (M,), seeds (M,), seed deviations (S, M), covariance of shared rows (M, M)."
+    "What the means of a grid (S, M, U) vary by: value (M,), seeds (M,), deviations (S, M), covariance of shared rows (M, M)."
     n = (~np.isnan(grid)).sum(2)
-    seeds, means = (n > 0).sum(0), np.nansum(grid, 2) / np.maximum(n, 1)
+    seeds, means = (n > 0).sum(0), np.nansum(grid, 2, dtype=np.float64) / np.maximum(n, 1)
     value = means.sum(0) / seeds
     deviations = np.where(n > 0, means - value, 0) / np.sqrt(np.maximum(seeds * (seeds - 1), 1))
     x = np.nan_to_num(grid - means[:, :, None]) / (np.sqrt(np.maximum(n * (n - 1), 1)) * seeds)[:, :, None]
     by_row = x.sum(0)
-    several = np.sqrt(np.where(seeds > 1, seeds / np.maximum(seeds - 1, 1), 1))         # S² pairs of seeds, S(S − 1) of them different
+    several = np.sqrt(np.where(seeds > 1, seeds / np.maximum(seeds - 1, 1), 1))  # S(S − 1) of S² pairs of seeds are different
     own = (x @ x.transpose(0, 2, 1)).sum(0) * np.outer(seeds > 1, seeds > 1)
     return value, seeds, deviations, (by_row @ by_row.T - own) * np.outer(several, several)
 
@@ -55,55 +57,56 @@ def _t_draws(grid, n_boot, rng):
     variance = np.maximum(np.diag(shared), 0)
     roots, vectors = np.linalg.eigh(shared)
     factor = vectors * np.sqrt(np.maximum(roots, 0))
-    factor *= np.sqrt(variance / np.maximum((factor ** 2).sum(1), 1e-300))[:, None]     # cutting negative roots changes no variance
-    few = max(1, (~np.isnan(grid)).any(0).sum(1).min() - 1)                             # degrees of freedom of the rows
+    factor *= np.sqrt(variance / np.maximum((factor ** 2).sum(1), 1e-300))[:, None]  # cutting negative roots keeps the variances
+    few = max(1, (~np.isnan(grid)).any(0).sum(1).min() - 1)                          # degrees of freedom of the rows
     draws = value + rng.normal(size=(n_boot, len(value))) @ factor.T * np.sqrt(few / rng.chisquare(few, size=(n_boot, 1)))
     if len(grid) > 1:
-        chi2 = np.cumsum(rng.normal(size=(n_boot, len(grid) - 1)) ** 2, 1)              # column d − 1: d degrees of freedom
+        chi2 = np.cumsum(rng.normal(size=(n_boot, len(grid) - 1)) ** 2, 1)           # column d − 1: d degrees of freedom
         freedom = np.maximum(seeds - 1, 1)
         draws += rng.normal(size=(n_boot, len(grid))) @ deviations * np.sqrt(freedom / chi2[:, freedom - 1])
     return draws, np.sqrt(variance + (deviations ** 2).sum(0))
 
-# %% ../nbs/07b_intervals.ipynb #6f4b6612
+# %% ../nbs/07b_intervals.ipynb #535fa30d
 def _grid(
     columns,  # M dicts: seed -> list of (coefficient, Predictions); a coefficient of 0 asks for the rows only
 ):
     "Each column's value on each row id, (S, M, U) float32, NaN where a seed or one of its models lacks the row; and a checksum."
     models = {id(p): p for column in columns for terms in column.values() for _, p in terms}
-    distinct = {p.ids.tobytes(): p.ids for p in models.values()}
+    same = {key: (p.ids.dtype.str, p.ids.tobytes()) for key, p in models.items()}     # most models have the same ids
+    distinct = {same[key]: p.ids for key, p in models.items()}
     index = pd.Index(pd.unique(np.concatenate([x.astype(object) for x in distinct.values()])))
     where = {key: index.get_indexer(x) for key, x in distinct.items()}
     right = {}
     for key, p in models.items():
         right[key] = np.full(len(index), np.nan, np.float32)
-        right[key][where[p.ids.tobytes()]] = p.correct
+        right[key][where[same[key]]] = p.correct
     seeds = sorted({k for column in columns for k in column}, key=str)
     grid = np.full((len(seeds), len(columns), len(index)), np.nan, np.float32)
     for j, column in enumerate(columns):
         for k, terms in column.items():
             grid[seeds.index(k), j] = values = sum(c * right[id(p)] for c, p in terms)
-            if np.isnan(values).all(): raise ConfigError(f"The models compared in seed {k} share no row id: predict the same test rows.")
-    for k in seeds: _same_truth([p for c in columns for _, p in c.get(k, [])], where, index, k)
+            if np.isnan(values).all():
+                raise ConfigError(f"The models compared in seed {k} share no row id: predict the same test rows.")
+    for k in seeds: _same_truth({id(p): (p, where[same[id(p)]]) for c in columns for _, p in c.get(k, [])}, len(index), k)
     return grid, zlib.crc32(grid.tobytes())
 
 
-def _same_truth(predictions, where, index, seed):
-    "Raise a `ConfigError` if a row id has two true classes within one seed."
-    truth = np.full(len(index), -1)
-    for p in {id(p): p for p in predictions}.values():
-        rows = where[p.ids.tobytes()]
+def _same_truth(models, n, seed):
+    "Raise a `ConfigError` if a row id has two true classes within one seed; models: key -> (Predictions, positions of its ids)."
+    truth = np.full(n, -1)
+    for p, rows in models.values():
         clash = (truth[rows] >= 0) & (truth[rows] != p.targets)
         if clash.any():
-            raise ConfigError(f"Row {str(p.ids[clash][0])!r} has true class {p.targets[clash][0]} in one model and {truth[rows][clash][0]} in another "
-                              f"of seed {seed}: models are compared on the same rows. Check that their runs use one task and one seed.")
+            raise ConfigError(f"Row {str(p.ids[clash][0])!r} of seed {seed} has true class {p.targets[clash][0]} in one model and "
+                              f"{truth[rows][clash][0]} in another: models are compared on equal rows. Check task and seed.")
         truth[rows] = p.targets
 
-# %% ../nbs/07b_intervals.ipynb #785f3ec7
+# %% ../nbs/07b_intervals.ipynb #c2356069
 METHODS = ("t", "bootstrap")
 
 
 def _draw(columns, n_boot, seed, method):
-    "Joint draws of the columns' means: value (M,), standard error (M,), draws (n_boot, M), rows (M,), checksum of data and settings."
+    "Joint draws of the columns' means: value (M,), s.e. (M,), draws (n_boot, M), rows (M,), checksum of data and settings."
     check_choice("interval method", method, METHODS)
     grid, key = _grid(columns)
     key, value = zlib.crc32(f"{key} {n_boot} {seed} {method}".encode()), _parts(grid)[0]
@@ -116,10 +119,10 @@ def _draw(columns, n_boot, seed, method):
 def _estimate(value, se, draws, n, level):
     return Estimate(float(value), float(se), *np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist(), int(n), draws)
 
-# %% ../nbs/07b_intervals.ipynb #c2356069
+# %% ../nbs/07b_intervals.ipynb #5f9c4ab0
 @dataclass(frozen=True, repr=False)
 class PGR:
-    "A performance gap recovered and its interval. `value`, `low` and `high` are NaN where it is undefined: the gap's interval reaches 0."
+    "A performance gap recovered and its interval; NaN where it is undefined, because the interval of the gap reaches 0."
     value: float
     low: float
     high: float
@@ -135,15 +138,15 @@ class PGR:
     def undefined(self) -> bool: return bool(np.isnan(self.value))
 
     def __repr__(self):
-        shown = f"undefined, gap {self.gap.low:.3f} to {self.gap.high:.3f}" if self.undefined else f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
-        return f"PGR {shown} (rows={self.n_rows}, seeds={self.n_seeds})"
+        known, gap = f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})", f"gap {self.gap.low:.3f} to {self.gap.high:.3f}"
+        return f"PGR {f'undefined, {gap}' if self.undefined else known} (rows={self.n_rows}, seeds={self.n_seeds})"
 
 
 def _ratio(gain, gap):
     "gain / gap in the order of the angle of (gap, gain): (n_boot,)."
     return np.tan(np.clip(np.arctan2(gain, gap), -np.pi / 2 + 1e-6, np.pi / 2 - 1e-6))
 
-# %% ../nbs/07b_intervals.ipynb #b7a56873
+# %% ../nbs/07b_intervals.ipynb #670671cd
 def _by_seed(runs):
     "seed -> Predictions, from one Predictions, a list in the order of the seeds, or a dict."
     if isinstance(runs, Predictions): runs = [runs]
@@ -154,14 +157,15 @@ def _same_seeds(**models):
     "The models' runs by seed, on the seeds they all have. Lists must be equally long."
     lengths = {name: len(_by_seed(runs)) for name, runs in models.items() if not isinstance(runs, Mapping)}
     if len(set(lengths.values())) > 1:
-        raise ConfigError(f"The models have different numbers of seeds ({', '.join(f'{k} {v}' for k, v in lengths.items())}): lists are paired "
-                          "by position. Pass one run of each for every seed, or dicts from seed to Predictions.")
+        raise ConfigError(f"The models have different numbers of seeds ({', '.join(f'{k} {v}' for k, v in lengths.items())}): "
+                          "lists are paired by position. Pass one run of each for every seed, or dicts from seed to Predictions.")
     named = {name: _by_seed(runs) for name, runs in models.items()}
     seeds = [k for k in next(iter(named.values())) if all(k in runs for runs in named.values())]
-    if not seeds: raise ConfigError(f"{', '.join(named)} have no seed in common: they are compared seed by seed. Run them with the same seeds.")
+    if not seeds:
+        raise ConfigError(f"{', '.join(named)} have no seed in common: they are compared seed by seed. Run them with equal seeds.")
     return [{name: runs[k] for name, runs in named.items()} | dict(seed=k) for k in seeds]
 
-# %% ../nbs/07b_intervals.ipynb #5f9c4ab0
+# %% ../nbs/07b_intervals.ipynb #59e19706
 def pgr_pairs(
     pairs: Mapping,        # name of the pair -> (weak, student, ceiling), all of one task; each as in `pgr_interval`
     n_boot: int = 10_000,  # draws
@@ -187,7 +191,7 @@ def pgr_pairs(
 
 
 def pgr_interval(
-    weak,                  # the supervisor's test predictions: a list with one Predictions a seed, a dict from seed, or one Predictions
+    weak,                  # the supervisor's test predictions: a list with one Predictions a seed, a dict from seed, or just one
     student,               # the weak-to-strong student's, with the same seeds
     ceiling,               # the strong model's after training on ground truth, with the same seeds
     n_boot: int = 10_000,  # draws
@@ -198,7 +202,7 @@ def pgr_interval(
     "PGR of the accuracies averaged over seeds, with an interval for new seeds and new test rows. Models are joined by row id."
     return pgr_pairs({"": (weak, student, ceiling)}, n_boot, seed, level, method)[""]
 
-# %% ../nbs/07b_intervals.ipynb #7a61b537
+# %% ../nbs/07b_intervals.ipynb #0b918943
 def accuracy_interval(
     runs,                  # a list with one Predictions a seed, a dict from seed, or one Predictions
     minus=None,            # another model's: the interval of runs − minus, joined by seed and row id
@@ -213,7 +217,7 @@ def accuracy_interval(
     value, se, draws, rows, _ = _draw([column], n_boot, seed, method)
     return _estimate(value[0], se[0], draws[:, 0], rows[0], level)
 
-# %% ../nbs/07b_intervals.ipynb #d59eced1
+# %% ../nbs/07b_intervals.ipynb #73475cb4
 KEEP = ("defined", "positive", "all")
 
 
@@ -242,16 +246,17 @@ def median_pgr(
     used = [f for f, k in zip(found, _kept(found, keep)) if k]
     return _median([f.ratio if isinstance(f, PGR) else f.value for f in used], [f.draws for f in used], level)
 
-
+# %% ../nbs/07b_intervals.ipynb #44cb730c
 def paired_difference(
     a: Sequence,            # PGRs of one method, pair by pair
     b: Sequence,            # PGRs of the other on the same pairs, from the same calls of `pgr_pairs`
     keep: str = "defined",  # as in `median_pgr`, of both
     level: float = 0.95,
 ) -> Estimate:
-    "Median over pairs of PGR a − PGR b. A pair's supervisor, ceiling, seeds and rows are the same in both, so their noise cancels."
+    "Median over pairs of PGR a − PGR b. A pair's supervisor, ceiling, seeds and rows are common to both."
     a, b = ([x] if isinstance(x, PGR) else list(x) for x in (a, b))
     if [f.joint for f in a] != [f.joint for f in b]:
-        raise ConfigError(f"The {len(a)} and {len(b)} PGRs are not drawn jointly pair by pair: put both methods' pairs of a task into one call of pgr_pairs.")
+        raise ConfigError(f"The {len(a)} and {len(b)} PGRs are not drawn jointly pair by pair: put both methods' pairs of a task "
+                          "into one call of pgr_pairs.")
     used = [(x, y) for x, y, k in zip(a, b, _kept(a, keep) & _kept(b, keep)) if k]
     return _median([x.ratio - y.ratio for x, y in used], [x.draws - y.draws for x, y in used], level)

@@ -193,7 +193,11 @@ def _quiet():
 def _from_pretrained(auto, spec, trust_remote_code, **options):
     if spec.remote_code and not trust_remote_code:
         raise ConfigError(f"Model {spec.name!r} runs code from its repository: read that code, then allow it with trust_remote_code.")
-    with _quiet(): return auto.from_pretrained(spec.hub, revision=spec.revision, trust_remote_code=trust_remote_code, **options)
+    try:
+        with _quiet(): return auto.from_pretrained(spec.hub, revision=spec.revision, trust_remote_code=trust_remote_code, **options)
+    except OSError as e:
+        raise ConfigError(f"Model {spec.name!r} cannot be read from {spec.hub!r} ({str(e).strip().splitlines()[0]}): "
+                          "check the id and the connection, or give a local directory written by save_pretrained.") from e
 
 
 def load_config(

@@ -1,0 +1,79 @@
+"""The whole test suite: every notebook, and what no notebook can check of itself. Ends with `N passed, N failed`.
+
+    python tools/test.py                 # cells flagged slow, cuda or notest are skipped
+    python tools/test.py --flags slow    # the slow cells too
+"""
+import argparse
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from notebooks import ROOT, notebooks, run_all
+
+MODULES = sorted(p.stem for p in (ROOT / "w2s_nb").glob("[a-z]*.py"))
+
+
+def output_of(command, **options):
+    "'' if the command succeeds, else what it printed."
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
+
+
+def check_pyflakes():
+    "No undefined or unused names in the exported modules and the tools."
+    return output_of([sys.executable, "-m", "pyflakes", *map(str, [*(ROOT / "w2s_nb").glob("[a-z]*.py"), *(ROOT / "tools").glob("*.py")])])
+
+
+def check_imports():
+    "Every module imports in a fresh process of its own, away from the checkout."
+    failed = {name: text for name in MODULES if (text := output_of([sys.executable, "-c", f"import w2s_nb.{name}"], cwd=tempfile.gettempdir()))}
+    return "\n".join(f"w2s_nb.{name}: {text.splitlines()[-1]}" for name, text in failed.items())
+
+
+def check_export():
+    "Exporting the notebooks again changes no module."
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("settings.ini", "setup.py", "pyproject.toml"): shutil.copy(ROOT / name, folder)
+        for name in ("nbs", "w2s_nb"): shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+        problem = output_of([sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"], cwd=folder)
+        stale = [p.name for p in sorted((ROOT / "w2s_nb").glob("*.py")) if not filecmp.cmp(p, Path(folder) / "w2s_nb" / p.name, shallow=False)]
+        return problem or ("" if not stale else f"these modules are not what their notebooks export: {', '.join(stale)}; run nbdev_export")
+
+
+def check_help():
+    "Every command answers --help and knows wrong input by exit status 2."
+    from configparser import ConfigParser
+    cfg = ConfigParser(delimiters=["="])
+    cfg.read(ROOT / "settings.ini")
+    commands = [line.split("=")[0].strip() for line in cfg["DEFAULT"]["console_scripts"].split("\n") if line.strip()]
+    bin = Path(sys.executable).parent
+    problems = [text for c in commands if (text := output_of([str(bin / c), "--help"]))]
+    wrong = subprocess.run([str(bin / "w2s_train"), "--ds_name", "no-such-dataset"], capture_output=True, text=True)
+    if wrong.returncode != 2 or len(wrong.stderr.strip().splitlines()) != 1: problems.append(f"wrong input: status {wrong.returncode}, {wrong.stderr}")
+    return "\n".join(problems)
+
+
+CHECKS = {"pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export, "commands": check_help}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--flags", default="", help="space-separated flags of cells to run that are normally skipped")
+    args = parser.parse_args()
+    os.chdir(ROOT)
+    failed = 0
+    for name, check in CHECKS.items():
+        problem = check()
+        failed += bool(problem)
+        print(f"{'FAILED' if problem else 'passed'}  {name}", *([problem] if problem else []), sep="\n", flush=True)
+    paths = notebooks([])
+    failed += run_all(paths, "test", args.flags, os.cpu_count() or 1)
+    print(f"{len(paths) + len(CHECKS) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__": main()
