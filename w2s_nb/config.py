@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from .tokens import Tokens, tokenize
 from .training import OPTIMIZERS, SCHEDULES
 
 # %% ../nbs/10_config.ipynb #ef2d127d
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunConfig:
     "What a run's result depends on. None stands for the model's own default."
     task: str                              # a name in `w2s_nb.data.TASKS`
@@ -62,6 +62,11 @@ class RunConfig:
     def __post_init__(self):
         if set(self.loss_options) & set(LOSSES): object.__setattr__(self, "loss_options", self.loss_options.get(self.loss, {}))
         check_config(self)
+
+    def __repr__(self):
+        default = {f.name: f.default for f in fields(self)} | dict(loss_options={}, lora={})
+        changed = [f"{name}={value!r}" for name in default if (value := getattr(self, name)) != default[name]]
+        return f"RunConfig({', '.join(changed)})"
 
 # %% ../nbs/10_config.ipynb #7902699b
 def check_config(
