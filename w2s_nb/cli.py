@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DEFAULT_LADDER', 'DEFAULT_TASKS', 'ALIASES', 'METAVARS', 'option', 'RunOptions', 'TrainOptions', 'SweepOptions',
            'WeakToStrongOptions', 'TableOptions', 'PlotOptions', 'make_parser', 'parse', 'settings', 'execution',
-           'root_of', 'w2s_train', 'supervisor_command', 'w2s_sweep', 'report', 'accuracy_text', 'as_text',
+           'root_of', 'w2s_train', 'supervisor_command', 'w2s_sweep', 'report', 'medians_text', 'accuracy_text',
            'w2s_train_weak_to_strong', 'weak_to_strong_configs', 'w2s_table', 'w2s_plot']
 
 # %% ../nbs/14_cli.ipynb #d4735e3a
@@ -284,13 +284,26 @@ def report(
     folder: Path,  # where results.csv and transfer.html go
 ) -> None:
     "Print the accuracies and the median PGR of a table, and write both table and plot."
-    from w2s_nb.results import median_pgr_table, pgr_table, plot_transfer, save_figure, save_table
-    print(accuracy_text(table))
-    pairs = pgr_table(table)
-    if len(pairs): print("\nMedian PGR over pairs of different models whose ceiling is above the supervisor:\n" + as_text(median_pgr_table(pairs)))
-    save_table(table, folder / "results.csv")
-    save_figure(plot_transfer(table), folder / "transfer.html")
-    print(f"\nWritten: {folder / 'results.csv'}, {folder / 'transfer.html'}")
+    from w2s_nb.drawing import save_figure
+    from w2s_nb.results import plot_transfer, save_table
+    print(accuracy_text(table) + medians_text(table))
+    written = [folder / "results.csv"]
+    save_table(table, written[0])
+    if table.model.nunique() > 1:
+        written.append(folder / "transfer.html")
+        save_figure(plot_transfer(table), written[1])
+    print(f"\nWritten: {', '.join(map(str, written))}")
+
+
+def medians_text(
+    table,  # what `results_table` returns
+) -> str:
+    "The median PGR by task and loss for the terminal; nothing where no student has a smaller supervisor and a ceiling."
+    from w2s_nb.results import compact, median_pgr_table
+    from w2s_nb.runtime import ConfigError
+    try: medians = median_pgr_table(table)
+    except ConfigError: return ""
+    return "\n\nMedian PGR over pairs of different models with ceiling above supervisor, 95 % interval\n" + compact(medians).to_string(index=False)
 
 
 def accuracy_text(
@@ -306,13 +319,6 @@ def accuracy_text(
         wide = wide.reindex(index=[m for m in order if m in wide.index], columns=[m for m in order if m in wide.columns])
         blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); rows learn from columns\n" + wide.map("{:.3f}".format, na_action="ignore").fillna("").to_string(index_names=False))
     return "\n".join(blocks)
-
-
-def as_text(
-    frame,  # a table
-) -> str:
-    "A table for the terminal."
-    return frame.to_string(index=False, float_format="{:.3f}".format)
 
 # %% ../nbs/14_cli.ipynb #f5ca38f7
 def w2s_train_weak_to_strong(
@@ -366,12 +372,9 @@ def w2s_table(
 
 
 def _table(o):
-    from w2s_nb.results import median_pgr_table, pgr_table, results_table, save_table
+    from w2s_nb.results import compact, results_table, save_table
     table = results_table(o.results_folder, ceiling=o.ceiling)
-    shown = ["task", "model", "teacher", "loss", "seed", "accuracy", "se", "n", "weak_accuracy", "ceiling_accuracy", "pgr"]
-    print(as_text(table[shown]))
-    pairs = pgr_table(table)
-    if len(pairs): print("\nMedian PGR:\n" + as_text(median_pgr_table(pairs)))
+    print(compact(table).to_string(index=False) + medians_text(table))
     if o.out: save_table(table, o.out)
 
 
@@ -384,7 +387,8 @@ def w2s_plot(
 
 
 def _plot(o):
-    from w2s_nb.results import plot_transfer, results_table, save_figure
+    from w2s_nb.drawing import save_figure
+    from w2s_nb.results import plot_transfer, results_table
     table = results_table(o.results_folder, ceiling=o.ceiling)
     for task in o.ds_names or sorted(table.task.unique()):
         for ending in o.formats:

@@ -7,7 +7,6 @@ __all__ = ['THEMES', 'NAIVE', 'LINE', 'WRITTEN', 'Theme', 'supervisor_colours', 
            'text_width', 'new_page', 'add_curve', 'add_legend', 'label_ticks', 'save_figure']
 
 # %% ../nbs/13_drawing.ipynb #d4735e3a
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +49,9 @@ def supervisor_colours(
 
 # %% ../nbs/13_drawing.ipynb #4fc82b26
 NAIVE = "xent"  # naive fine-tuning: cross-entropy with the weak labels
-_STYLES = {NAIVE: ("dot", "circle"), "logconf": ("solid", "triangle-up")}
-_OTHERS = [("dash", "square"), ("dashdot", "diamond"), ("longdash", "cross"), ("longdashdot", "x"), ("5px 2px 1px 2px", "star"),
+_STYLES = {NAIVE: ("dot", "circle"), "naive": ("dot", "circle"), "logconf": ("solid", "triangle-up"), "bootstrapping": ("solid", "square"),
+           "generative": ("solid", "diamond")}
+_OTHERS = [("dash", "square-open"), ("dashdot", "diamond-open"), ("longdash", "cross"), ("longdashdot", "x"), ("5px 2px 1px 2px", "star"),
            ("8px 3px", "triangle-down"), ("3px 3px", "pentagon"), ("12px 2px", "hexagon")]
 
 
@@ -98,7 +98,7 @@ def spread(
     return np.clip(level, low, max(low, high - (len(places) - 1) * gap)) + gap * np.arange(len(places))
 
 # %% ../nbs/13_drawing.ipynb #f5ca38f7
-LINE = 19  # pixels of a line in the legend
+LINE = 21  # pixels of a line in the legend
 
 
 def text_width(
@@ -124,13 +124,14 @@ def new_page(
 ) -> go.Figure:
     "An empty figure of panels in the house style."
     t, rows = THEMES[check_choice("theme", theme, THEMES)], -(-len(titles) // cols)
+    options["specs"] = [[{} if row * cols + col < len(titles) else None for col in range(cols)] for row in range(rows)]
     inner, tall = width - left - right, rows * height + (rows - 1) * (below + head)
     fig = make_subplots(rows, cols, subplot_titles=list(titles), horizontal_spacing=gap / inner if cols > 1 else 0,
                         vertical_spacing=(below + head) / tall if rows > 1 else 0, **options)
     fig.update_layout(template="none", width=width, height=tall + below + head, paper_bgcolor=t.paper, plot_bgcolor=t.paper,
                       margin=dict(l=left, r=right, t=head, b=below, autoexpand=False), font=dict(color=t.text, size=12, family="Arial, sans-serif"),
                       hoverlabel=dict(align="left", font_size=11),
-                      legend=dict(x=1, xanchor="left", y=1, yanchor="top", bgcolor="rgba(0,0,0,0)", tracegroupgap=6, itemwidth=36))
+                      legend=dict(x=1, xanchor="left", y=1, yanchor="top", bgcolor="rgba(0,0,0,0)", tracegroupgap=2, itemwidth=36))
     fig.update_annotations(font=dict(size=13, color=t.text))
     axis = dict(gridcolor=t.grid, linecolor=t.text, tickcolor=t.text, zeroline=False, showline=True, ticks="outside", ticklen=4, automargin=False)
     return fig.update_xaxes(**axis, title_standoff=6).update_yaxes(**axis, title_standoff=8)

@@ -66,7 +66,7 @@ def _t_draws(grid, n_boot, rng):
         draws += rng.normal(size=(n_boot, len(grid))) @ deviations * np.sqrt(freedom / chi2[:, freedom - 1])
     return draws, np.sqrt(variance + (deviations ** 2).sum(0))
 
-# %% ../nbs/07b_intervals.ipynb #535fa30d
+# %% ../nbs/07b_intervals.ipynb #c2356069
 def _grid(
     columns,  # M dicts: seed -> list of (coefficient, Predictions); a coefficient of 0 asks for the rows only
 ):
@@ -98,10 +98,10 @@ def _same_truth(models, n, seed):
         clash = (truth[rows] >= 0) & (truth[rows] != p.targets)
         if clash.any():
             raise ConfigError(f"Row {str(p.ids[clash][0])!r} of seed {seed} has true class {p.targets[clash][0]} in one model and "
-                              f"{truth[rows][clash][0]} in another: models are compared on equal rows. Check task and seed.")
+                              f"{truth[rows][clash][0]} in another: compared models must have equal rows. Check task and seed.")
         truth[rows] = p.targets
 
-# %% ../nbs/07b_intervals.ipynb #c2356069
+# %% ../nbs/07b_intervals.ipynb #b7a56873
 METHODS = ("t", "bootstrap")
 
 
@@ -119,7 +119,7 @@ def _draw(columns, n_boot, seed, method):
 def _estimate(value, se, draws, n, level):
     return Estimate(float(value), float(se), *np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist(), int(n), draws)
 
-# %% ../nbs/07b_intervals.ipynb #5f9c4ab0
+# %% ../nbs/07b_intervals.ipynb #670671cd
 @dataclass(frozen=True, repr=False)
 class PGR:
     "A performance gap recovered and its interval; NaN where it is undefined, because the interval of the gap reaches 0."
@@ -146,7 +146,7 @@ def _ratio(gain, gap):
     "gain / gap in the order of the angle of (gap, gain): (n_boot,)."
     return np.tan(np.clip(np.arctan2(gain, gap), -np.pi / 2 + 1e-6, np.pi / 2 - 1e-6))
 
-# %% ../nbs/07b_intervals.ipynb #670671cd
+# %% ../nbs/07b_intervals.ipynb #59e19706
 def _by_seed(runs):
     "seed -> Predictions, from one Predictions, a list in the order of the seeds, or a dict."
     if isinstance(runs, Predictions): runs = [runs]
@@ -165,7 +165,7 @@ def _same_seeds(**models):
         raise ConfigError(f"{', '.join(named)} have no seed in common: they are compared seed by seed. Run them with equal seeds.")
     return [{name: runs[k] for name, runs in named.items()} | dict(seed=k) for k in seeds]
 
-# %% ../nbs/07b_intervals.ipynb #59e19706
+# %% ../nbs/07b_intervals.ipynb #35135aaa
 def pgr_pairs(
     pairs: Mapping,        # name of the pair -> (weak, student, ceiling), all of one task; each as in `pgr_interval`
     n_boot: int = 10_000,  # draws
@@ -202,7 +202,7 @@ def pgr_interval(
     "PGR of the accuracies averaged over seeds, with an interval for new seeds and new test rows. Models are joined by row id."
     return pgr_pairs({"": (weak, student, ceiling)}, n_boot, seed, level, method)[""]
 
-# %% ../nbs/07b_intervals.ipynb #0b918943
+# %% ../nbs/07b_intervals.ipynb #d59eced1
 def accuracy_interval(
     runs,                  # a list with one Predictions a seed, a dict from seed, or one Predictions
     minus=None,            # another model's: the interval of runs − minus, joined by seed and row id
@@ -217,7 +217,7 @@ def accuracy_interval(
     value, se, draws, rows, _ = _draw([column], n_boot, seed, method)
     return _estimate(value[0], se[0], draws[:, 0], rows[0], level)
 
-# %% ../nbs/07b_intervals.ipynb #73475cb4
+# %% ../nbs/07b_intervals.ipynb #44cb730c
 KEEP = ("defined", "positive", "all")
 
 
@@ -246,7 +246,7 @@ def median_pgr(
     used = [f for f, k in zip(found, _kept(found, keep)) if k]
     return _median([f.ratio if isinstance(f, PGR) else f.value for f in used], [f.draws for f in used], level)
 
-# %% ../nbs/07b_intervals.ipynb #44cb730c
+# %% ../nbs/07b_intervals.ipynb #71ee45a3
 def paired_difference(
     a: Sequence,            # PGRs of one method, pair by pair
     b: Sequence,            # PGRs of the other on the same pairs, from the same calls of `pgr_pairs`

@@ -8,7 +8,6 @@ __all__ = ['read_weak_labels', 'with_labels', 'Run', 'config_from_dict', 'load_r
 
 # %% ../nbs/10_runs.ipynb #d4735e3a
 import json
-import os
 import resource
 import shlex
 import shutil
@@ -162,7 +161,8 @@ def train_run(
     teacher = config.teacher and train_run(config.teacher, **options)
     with _lock(path, root):
         if (path / "results_summary.json").exists() and not force: return load_run(path)
-        partial_path = Path(root) / ".partial" / f"{path.name}-{os.getpid()}"
+        partial_path = Path(root) / ".partial" / path.name
+        shutil.rmtree(partial_path, ignore_errors=True)        # what a killed process left: whoever holds the lock may take its place
         try:
             _train(config, teacher, partial_path, path.name, device, options)
             _move_into_place(partial_path, path)
