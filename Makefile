@@ -35,4 +35,4 @@ bench: install       ## measured ratios of speed and memory
 	$(BIN)/python tools/bench.py
 
 clean:               ## remove what can be made again
-	rm -rf $(VENV) _docs _proc build dist *.egg-info results figures
+	rm -rf $(VENV) _docs _proc build dist *.egg-info

@@ -6,6 +6,7 @@
 import argparse
 import filecmp
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,9 @@ def check_export():
         for name in ("nbs", "w2s_nb"): shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
         problem = output_of([sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"], cwd=folder)
         stale = [p.name for p in sorted((ROOT / "w2s_nb").glob("*.py")) if not filecmp.cmp(p, Path(folder) / "w2s_nb" / p.name, shallow=False)]
+        exported = {name for nb in notebooks([]) for name in re.findall(r"#\| default_exp (\w+)", nb.read_text())}
+        orphans = [name for name in MODULES if name not in exported]
+        if orphans: return f"these modules have no notebook: {', '.join(orphans)}"
         return problem or ("" if not stale else f"these modules are not what their notebooks export: {', '.join(stale)}; run nbdev_export")
 
 
@@ -51,7 +55,9 @@ def check_help():
     cfg.read(ROOT / "settings.ini")
     commands = [line.split("=")[0].strip() for line in cfg["DEFAULT"]["console_scripts"].split("\n") if line.strip()]
     bin = Path(sys.executable).parent
-    problems = [text for c in commands if (text := output_of([str(bin / c), "--help"]))]
+    problems = []
+    for c in commands:
+        problems += [text] if (text := output_of([str(bin / c), "--help"])) else []
     wrong = subprocess.run([str(bin / "w2s_train"), "--ds_name", "no-such-dataset"], capture_output=True, text=True)
     if wrong.returncode != 2 or len(wrong.stderr.strip().splitlines()) != 1: problems.append(f"wrong input: status {wrong.returncode}, {wrong.stderr}")
     return "\n".join(problems)

@@ -11,6 +11,7 @@ __all__ = ['DEFAULT_LADDER', 'DEFAULT_TASKS', 'ALIASES', 'METAVARS', 'option', '
 # %% ../nbs/14_cli.ipynb #d4735e3a
 import argparse
 import json
+import shlex
 import sys
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -53,7 +54,7 @@ class RunOptions:
     dtype: str | None = option(None, "fp32, bf16, fp16 or bf16-true; the model's own if left out")
     device: str | None = option(None, "cpu, cuda, cuda:1 or mps; the fastest present if left out")
     device_map: str | None = option(None, "auto: spread the model over several devices")
-    minibatch_size_per_device: int | None = option(None, "rows in memory at a time, which never changes a result; as many as fit if left out")
+    minibatch_size_per_device: int | None = option(None, "rows in memory at a time; without dropout it changes no result; as many as fit if left out")
     gradient_checkpointing: bool | None = option(None, "recompute activations to save memory")
     data_dir: str | None = option(None, "folder of local rows NAME/SPLIT.jsonl; also W2S_DATA_DIR")
     results_folder: str = option("results", "folder of stored runs")
@@ -136,6 +137,10 @@ def _bool(text):
     raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
 
 
+def _names(text): return [part.strip() for part in text.split(",")]
+def _integers(text): return [int(part) for part in text.split(",")]
+
+
 def _value(text):
     "A number where it is one, true or false, else the text."
     try: return json.loads(text.lower())
@@ -149,16 +154,22 @@ def _pairs(text):
 
 
 _TYPES = {"bool": _bool, "int": int, "float": float, "str": str, "dict": _pairs,
-          "list[str]": lambda text: [part.strip() for part in text.split(",")], "list[int]": lambda text: [int(part) for part in text.split(",")]}
+          "list[str]": _names, "list[int]": _integers}
 METAVARS = {"bool": "BOOL", "int": "N", "float": "X", "str": "NAME", "dict": "KEY=VALUE,…", "list[str]": "A,B,…", "list[int]": "N,N,…"}
 
 # %% ../nbs/14_cli.ipynb #19581e27
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        "One sentence and exit status 2, without the usage of forty options."
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def make_parser(
     cls: type,          # a dataclass of options
     prog: str | None = None,  # name of the command
 ) -> argparse.ArgumentParser:
     "A parser with an option for every field: help from its comment, type from its annotation, default from its default."
-    parser = argparse.ArgumentParser(prog=prog, description=cls.__doc__, allow_abbrev=False)
+    parser = _Parser(prog=prog, description=cls.__doc__, allow_abbrev=False)
     for f in fields(cls):
         kind = (f.type.__name__ if type(f.type) is type else str(f.type)).replace(" | None", "")
         default = f.default if f.default is not MISSING else f.default_factory()
@@ -220,7 +231,10 @@ def root_of(
 # %% ../nbs/14_cli.ipynb #4523540f
 def _ends_clearly(command):
     "Run a command; wrong input becomes one sentence on standard error and exit status 2."
+    import warnings
     from w2s_nb.runtime import ConfigError
+    warnings.formatwarning = lambda message, *args, **kwargs: f"warning: {message}\n"
+    warnings.simplefilter("ignore", FutureWarning)                # of other libraries, for their developers
     try: return command()
     except ConfigError as e:
         print(f"error: {e}", file=sys.stderr)
@@ -236,18 +250,21 @@ def w2s_train(
 
 
 def _train(o):
-    from w2s_nb.config import RunConfig, is_stored
-    from w2s_nb.runs import train_run
+    from w2s_nb.config import RunConfig, is_stored, run_path
+    from w2s_nb.runs import run_sync, train_run
     from w2s_nb.runtime import ConfigError
     from w2s_nb.sweep import ground_truth
     if o.weak_model_size and o.weak_labels_path:
         raise ConfigError(f"Both weak_model_size={o.weak_model_size} and weak_labels_path={o.weak_labels_path} are given: the student learns from one, so give one.")
     common = dict(task=o.ds_name, model=o.model_size, loss=o.loss, seed=o.seed, **settings(o, [o.loss]))
     teacher = ground_truth(RunConfig(**common), o.weak_model_size) if o.weak_model_size else None
+    if teacher and o.sync_command: run_sync(o.sync_command, "download", run_path(teacher, root_of(o), o.data_dir), root_of(o))
     if teacher and not is_stored(teacher, root_of(o), o.data_dir):
         raise ConfigError(f"The supervisor {o.weak_model_size} has no stored run with these options in {str(root_of(o))!r}. Make it with: {supervisor_command(o)}")
     run = train_run(RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path), root_of(o), **execution(o))
     print(f"{run}\n{run.path}")
+    for split, n in run.summary["dropped"].items():
+        if n: print(f"{n} rows of the {split} split had {o.max_ctx} tokens or more, or more than the model has positions for, and were left out")
 
 
 def supervisor_command(
@@ -255,11 +272,16 @@ def supervisor_command(
 ) -> str:
     "The command that trains the student's supervisor."
     left_out = ("weak_model_size", "weak_labels_path", "loss", "loss_options", "force_retrain")
-    words = ["w2s_train", f"--model_size {options.weak_model_size}"]
+    words = ["w2s_train"]
     for f in fields(options):
         default, value = f.default if f.default is not MISSING else f.default_factory(), getattr(options, f.name)
-        if value != default and f.name not in (*left_out, "model_size"): words.append(f"--{f.name} {value}")
-    return " ".join(words)
+        if value != default and f.name not in (*left_out, "model_size"): words += [f"--{f.name}", _typed(value)]
+    return " ".join(words[:1] + [f"--model_size {shlex.quote(options.weak_model_size)}"] + words[1:])
+
+
+def _typed(value):
+    if isinstance(value, dict): value = ",".join(f"{k}={v}" for k, v in value.items())
+    return shlex.quote(str(value))
 
 # %% ../nbs/14_cli.ipynb #9400f1b2
 def w2s_sweep(
@@ -311,8 +333,9 @@ def accuracy_text(
 ) -> str:
     "Mean test accuracy by task and loss: a row a student, a column a supervisor, averaged over seeds."
     from w2s_nb.config import slug
-    short = table.assign(model=table.model.map(slug), learned=table.teacher.map(slug, na_action="ignore").fillna("ground truth"))
-    order = ["ground truth", *dict.fromkeys(short.sort_values("n_params").model)]
+    truth = "ground truth, " + table.train_half.fillna("weak") + " half"
+    short = table.assign(model=table.model.map(slug), learned=table.teacher.map(slug, na_action="ignore").fillna(truth))
+    order = ["ground truth, weak half", "ground truth, transfer half", *dict.fromkeys(short.sort_values("n_params").model)]
     blocks = []
     for (task, loss), part in short.groupby(["task", "loss"], sort=False):
         wide = part.pivot_table(index="model", columns="learned", values="accuracy", aggfunc="mean")
@@ -346,18 +369,20 @@ def weak_to_strong_configs(
 
 def _weak_to_strong(o):
     from w2s_nb.config import run_id, slug
+    from w2s_nb.evaluation import accuracy, join
     from w2s_nb.intervals import pgr_interval
     from w2s_nb.sweep import run_all
     weak, strong, students = weak_to_strong_configs(o)
     how = execution(o)
     if how["logger"]: how["logger"] = lambda config, name, log=how["logger"]: log(config, o.log_prefix + name)
     runs = run_all([weak, strong, *students.values()], root_of(o), **how)
-    found = dict(weak_acc=runs[0].row()["accuracy"], strong_acc=runs[1].row()["accuracy"])
-    for loss, run in zip(students, runs[2:]):
-        gap = pgr_interval(runs[0].test, run.test, runs[1].test)
-        found[f"transfer_acc_{loss}"] = run.row()["accuracy"]
+    tests = join(*(run.test for run in runs))                     # on the rows that all models kept
+    found = dict(weak_acc=accuracy(tests[0]).value, strong_acc=accuracy(tests[1]).value)
+    for loss, test in zip(students, tests[2:]):
+        gap = pgr_interval(tests[0], test, tests[1])
+        found[f"transfer_acc_{loss}"] = accuracy(test).value
         found[f"transfer_pgr_{loss}"] = None if gap.undefined else [gap.value, gap.low, gap.high]
-        print(f"{loss}: weak {runs[0].accuracy}, student {run.accuracy}, ceiling {runs[1].accuracy}, PGR {gap}")
+        print(f"{loss}: weak {accuracy(tests[0])}, student {accuracy(test)}, ceiling {accuracy(tests[1])}, {gap}")
     name = f"{slug(o.weak_model_size)}-to-{slug(o.strong_model_size)}-{slug(o.ds_name)}-s{o.seed}-{run_id(runs[2].config, o.data_dir)}.json"
     (root_of(o) / name).write_text(json.dumps(found, indent=1))
     print("\n".join(f"{key}: {value}" for key, value in found.items()))

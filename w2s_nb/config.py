@@ -75,16 +75,21 @@ def check_config(
     "Raise a `ConfigError` that names the first value that breaks a rule."
     check_choice("dataset", config.task, TASKS); check_choice("tune", config.tune, TUNES); check_choice("head", config.head, ("zero", "unembedding"))
     check_choice("schedule", config.schedule, SCHEDULES); check_choice("subset", config.subset, ("first", "random"))
-    check_choice("optimizer", config.optimizer, (None, *OPTIMIZERS)); check_choice("dtype", config.dtype, (None, *DTYPES))
-    check_choice("train_half", config.train_half, (None, "weak", "transfer"))
+    for name, choices in dict(optimizer=OPTIMIZERS, dtype=DTYPES, train_half=("weak", "transfer")).items():
+        if getattr(config, name) is not None: check_choice(name, getattr(config, name), choices)
     check_loss(config.loss, config.loss_options)
     for name, least in dict(n_docs=2, n_test_docs=1, max_ctx=2, epochs=1, batch_size=1, seed=0, warmup_steps=0, weight_decay=0).items():
-        if getattr(config, name) < least: raise ConfigError(f"{name}={getattr(config, name)} is too small: it must be at least {least}.")
-    if config.lr is not None and not config.lr > 0: raise ConfigError(f"lr={config.lr} must be positive; leave it out for the model's default.")
+        if not least <= getattr(config, name) < 2**32: raise ConfigError(f"{name}={getattr(config, name)} is out of range: it must be at least {least}, and below 2**32.")
+    for name in ("lr", "clip"):
+        if (value := getattr(config, name)) is not None and not 0 < value < float("inf"): raise ConfigError(f"{name}={value} must be a positive number; leave it out for the default.")
+    if config.beta2 is not None and not 0 <= config.beta2 < 1: raise ConfigError(f"beta2={config.beta2} must be at least 0 and below 1.")
     if config.lr is None and config.batch_size != 32:
         raise ConfigError(f"batch_size={config.batch_size} without lr: the default learning rates were tuned for batches of 32, so give lr as well.")
     if config.teacher is not None and config.weak_labels is not None:
         raise ConfigError(f"Both a teacher ({config.teacher.model}) and weak_labels ({config.weak_labels}) are given: the student learns from one, so give one.")
+    if config.tune == "probe" and config.dropout: raise ConfigError("dropout=True with tune='probe': the frozen backbone runs without dropout, so leave one of them out.")
+    if config.lora and config.tune != "lora": raise ConfigError(f"lora={config.lora} with tune={config.tune!r}: its options need tune='lora'.")
+    if not set(config.lora) <= {"rank", "alpha"}: raise ConfigError(f"lora={config.lora} has an unknown option: it takes rank and alpha.")
     if config.teacher is not None: _check_same_rows(config)
     model_spec(config.model)
 
@@ -93,6 +98,7 @@ DATA_FIELDS = ("task", "seed", "n_docs", "n_test_docs", "subset", "balance", "gr
 
 
 def _check_same_rows(config):
+    if config.train_half == "weak": raise ConfigError("train_half='weak' with a teacher: a teacher labels the transfer half, so leave train_half out.")
     for name in DATA_FIELDS:
         ours, theirs = getattr(config, name), getattr(config.teacher, name)
         if ours != theirs:
@@ -162,7 +168,8 @@ def stored_labels(
     path: str | Path,  # folder of a run, or of its weak labels
 ) -> Dataset:          # columns soft_label and txt, and id where they have one
     "Weak labels from a folder; a `ConfigError` if there are none."
-    return _stored_labels(str(_labels_folder(path)))
+    folder = _labels_folder(path)
+    return _stored_labels(str(folder), (folder / "state.json").stat().st_mtime_ns)
 
 
 def _labels_folder(path):
@@ -173,7 +180,7 @@ def _labels_folder(path):
 
 
 @lru_cache(maxsize=8)
-def _stored_labels(folder):
+def _stored_labels(folder, changed):
     labels = load_from_disk(folder)
     missing = {"soft_label", "txt"} - set(labels.column_names)
     if missing: raise ConfigError(f"The weak labels in {folder!r} have no column {', '.join(sorted(missing))}; they have {', '.join(labels.column_names)}.")

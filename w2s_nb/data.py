@@ -60,13 +60,13 @@ def format_sciq(row, rng):
 
 def format_boolq(row, rng):
     "A passage and a yes/no question about it."
-    return f"Passage: {row['passage']}\nQuestion: {row['question']}", int(row["answer"])
+    return f"Passage: {row['passage']}\nQuestion: {row['question']}", row["answer"]
 
 
 def format_cosmos_qa(row, rng):
     "A context, a question, and the right answer (1) or another option (0); 'None of the above' is never shown as right."
     options = [row[f"answer{i}"] for i in range(4)]
-    right = options[row["label"]]
+    right = options[int(row["label"])]
     label = 0 if "None of the above choices ." in right else _coin(rng)
     answer = right if label else rng.choice([option for option in options if option != right])
     return f"Context: {row['context']}\nQuestion: {row['question']}\nAnswer: {answer}", label
@@ -159,13 +159,16 @@ def task_from_rows(
 
 # %% ../nbs/02_data.ipynb #4523540f
 def _read_jsonl(path):
+    rows = []
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf8") as file:
-        return [json.loads(line) for line in file if line.strip()]
+        for number, line in enumerate(file, 1):
+            try: rows += [json.loads(line)] if line.strip() else []
+            except ValueError as e: raise ConfigError(f"Line {number} of {path.name} is not JSON ({e}): write one object a line.") from e
+    return rows
 
 
 def _read_csv(path):
-    as_number = lambda value: int(value) if value.lstrip("-").isdigit() else value
-    with open(path, newline="", encoding="utf8") as file: return [{k: as_number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    with open(path, newline="", encoding="utf8") as file: return list(csv.DictReader(file))   # texts; `as_distribution` reads the labels
 
 
 FILE_READERS = {".jsonl": _read_jsonl, ".jsonl.gz": _read_jsonl, ".csv": _read_csv,
@@ -188,8 +191,8 @@ def _from_hub(task, split):
         except RuntimeError as e:
             if "script" not in str(e).lower(): raise
             return load_dataset(task.hub, task.config, split=split, revision="refs/convert/parquet")
-    except OSError as e:
-        raise ConfigError(f"Dataset {task.hub!r} cannot be read from the hub ({type(e).__name__}): check its id and the connection, "
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"Split {split!r} of dataset {task.hub!r} cannot be read from the hub ({type(e).__name__}): check id, split and connection, "
                           f"or give data_dir, a folder that holds {task.name}/{split}.jsonl.") from e
 
 
@@ -236,6 +239,7 @@ def as_distribution(
         if len(soft) == n_classes and all(p >= 0 for p in soft) and abs(sum(soft) - 1) < 1e-4: return soft
         raise ConfigError(f"Label {soft} of row {where} is not a distribution over {n_classes} classes: "
                           "give that many numbers, none negative, that add up to 1.")
+    label = {"true": 1, "false": 0}.get(label.lower(), int(label) if label.isdecimal() else label) if isinstance(label, str) else label
     if isinstance(label, (bool, int, np.integer)) and 0 <= label < n_classes: return [float(c == label) for c in range(n_classes)]
     raise ConfigError(f"Label {label!r} of row {where} is not a class from 0 to {n_classes - 1}: check the label column, n_classes or classes.")
 
@@ -253,7 +257,7 @@ def format_rows(
     "Format rows in order with one generator: columns id, txt, hard_label, soft_label, group."
     missing = [column for column in task.columns if column not in rows.column_names]
     if missing and len(rows): raise ConfigError(f"Task {task.name!r} needs the column(s) {', '.join(missing)}, but its {source} rows have {', '.join(rows.column_names)}.")
-    if not len(index): raise ConfigError(f"The {source} split of {task.name!r} has no rows to read: there are {len(rows)} and none was asked for or kept.")
+    if not len(index): raise ConfigError(f"The {source} split of {task.name!r} has no rows.")
     rng, out = random.Random(seed), []
     for i, row in zip(index.tolist(), rows.select(index)):
         try: txt, label = task.format(row, rng)
@@ -284,7 +288,7 @@ def _load_task(task, seed, n_train, n_test, data_dir, balance, subset):
     sources, splits = {}, {}
     for split, n in dict(train=n_train, test=n_test).items():
         rows, sources[split] = raw_rows(task, split, data_dir)
-        if n is not None and n > len(rows):
+        if n is not None and n > len(rows) > 0:
             warnings.warn(f"{task.name}: {n} {split} rows were asked for, {len(rows)} are there; all of them are used.", stacklevel=3)
         data = format_rows(task, rows, sources[split], choose_rows(len(rows), n, seed, subset), seed)
         if balance: data = balance_rows(data, seed, 1.1 if split == "train" else 1.0)
@@ -336,6 +340,7 @@ def fingerprint(
     "A 16-digit hexadecimal hash of every id, text and label, in order."
     digest = hashlib.sha256()
     for rows in data:
+        digest.update(b"rows:")
         for id, txt, soft in zip(rows["id"][:], rows["txt"][:], rows["soft_label"][:]):
             digest.update(json.dumps([id, txt, soft]).encode())
     return digest.hexdigest()[:16]

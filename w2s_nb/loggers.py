@@ -8,7 +8,7 @@ __all__ = ['LOGGERS', 'make_logger']
 # %% ../nbs/06b_loggers.ipynb #d4735e3a
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 
 from .runtime import ConfigError, check_choice

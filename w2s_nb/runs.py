@@ -29,7 +29,7 @@ from filelock import FileLock
 from . import __version__
 from .config import Rows, RunConfig, load_rows, load_tokens, resolve, run_path, slug, stored_labels
 from .evaluation import Predictions, accuracy, agreement
-from .losses import BATCH_LEVEL, LOSSES, check_distribution
+from .losses import LOSSES, ROWWISE, check_distribution
 from .models import Classifier, load_classifier, load_trained, model_spec, save_classifier
 from .runtime import ConfigError, pick_device, seed_everything
 from .tokens import Tokens, batch_order, make_batch
@@ -40,11 +40,11 @@ def read_weak_labels(
     path: str,        # folder of a run, or of its weak labels
     transfer: Dataset,  # the rows to label
 ) -> tuple[np.ndarray, np.ndarray]:  # ids (M,), soft labels (M, C)
-    "Weak labels from a folder, joined to the transfer rows by id, or by text where the folder has no ids."
+    "Weak labels from a folder, joined to the transfer rows by id and text, or by text where the folder has no ids."
     labels = stored_labels(path)
-    key = "id" if "id" in labels.column_names else "txt"
-    soft = dict(zip(labels[key][:], labels["soft_label"][:]))
-    found = [(id, soft[k]) for id, k in zip(transfer["id"][:], transfer[key][:]) if k in soft]
+    keys = ("id", "txt") if "id" in labels.column_names else ("txt",)
+    soft = dict(zip(zip(*(labels[key][:] for key in keys)), labels["soft_label"][:]))
+    found = [(row[0], soft[row[-len(keys):]]) for row in zip(transfer["id"][:], *(transfer[key][:] for key in keys)) if row[-len(keys):] in soft]
     if not found: raise ConfigError(f"None of the {len(labels)} weak labels in {path!r} belongs to a transfer row: "
                                     f"they were made from other rows. Use the seed, n_docs and splits that made them.")
     return np.array([id for id, _ in found]), np.array([label for _, label in found], dtype=np.float32)
@@ -90,7 +90,8 @@ class Run:
     def row(self) -> dict:
         "The run as a row of a table: what was trained on what, and its test accuracy with standard error, interval and number of rows."
         c, e = self.config, self.accuracy
-        return dict(task=c.task, model=c.model, teacher=c.teacher and c.teacher.model, loss=c.loss, seed=c.seed, n_params=model_spec(c.model).n_params,
+        return dict(task=c.task, model=c.model, teacher=c.teacher.model if c.teacher else c.weak_labels, loss=c.loss, seed=c.seed, train_half=c.train_half,
+                    n_params=self.summary["n_params"],
                     accuracy=e.value, se=e.se, low=e.low, high=e.high, n=e.n, seconds=self.summary["seconds"], path=str(self.path))
 
     def __repr__(self):
@@ -102,9 +103,10 @@ def config_from_dict(
     values: dict,  # what config.json holds
 ) -> RunConfig:
     "A configuration from its stored form; what it does not know is left out."
-    known = {f.name for f in fields(RunConfig)}
-    values = {name: value for name, value in values.items() if name in known}
-    return RunConfig(**values | dict(teacher=values.get("teacher") and config_from_dict(values["teacher"])))
+    config, default = object.__new__(RunConfig), {f.name: f.default for f in fields(RunConfig)} | dict(loss_options={}, lora={})
+    for name in default: object.__setattr__(config, name, values.get(name, default[name]))     # read, not checked: its model may have moved
+    if config.teacher: object.__setattr__(config, "teacher", config_from_dict(values["teacher"]))
+    return config
 
 # %% ../nbs/10_runs.ipynb #3fdba35f
 def _quiet_bars(): disable_progress_bars()
@@ -137,7 +139,7 @@ def train_run(
     config: RunConfig,                   # what to train
     root: str | Path = "results",        # folder of stored runs
     device: str | None = None,           # "cpu", "cuda", "mps"; None: the fastest present
-    micro_batch: int | None = None,      # rows in memory at a time; None: as many as fit. Changes no result
+    micro_batch: int | None = None,      # rows in memory at a time; None: as many as fit. Without dropout it changes no result
     force: bool = False,                 # train again, and replace the stored run once the new one is whole
     keep_model: bool = True,             # store the trained weights
     data_dir: str | Path | None = None,  # folder of local rows; None: W2S_DATA_DIR, else the hub
@@ -181,6 +183,7 @@ def _move_into_place(new, path):
     "The finished folder appears at once; an older one goes only then."
     path.parent.mkdir(parents=True, exist_ok=True)
     old = new.with_name(new.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
     if path.exists(): path.rename(old)
     new.rename(path)
     shutil.rmtree(old, ignore_errors=True)
@@ -205,16 +208,18 @@ def _train(config, teacher, folder, name, device, options):
     tokens = load_tokens(config, rows, options["trust_remote_code"])
     train = training_tokens(resolved, rows, tokens, teacher)
     order = batch_order(len(train), config.batch_size, config.epochs, config.seed, config.reshuffle, config.drop_last)
-    seed_everything(config.seed)
+    if config.warmup_steps >= len(order): raise ConfigError(f"warmup_steps={config.warmup_steps} is not below the {len(order)} steps of the run: lower it.")
     checkpointing = spec.gradient_checkpointing if options["checkpointing"] is None else options["checkpointing"]
     model = load_classifier(spec, train.labels.shape[1], config.tune, config.head, resolved.dtype, device, options["device_map"], config.dropout,
                             checkpointing, config.lora, config.seed, options["trust_remote_code"])
     folder.mkdir(parents=True)
+    seed_everything(config.seed)                                     # after loading, which may draw random numbers too
+    if device.type == "cuda": torch.cuda.reset_peak_memory_stats(device)
     start = time.time()
     history = _fit_and_log(resolved, model, train, order, tokens["test"], folder, name, options)
     seconds = time.time() - start
     predicted = {split: predictions(model, tokens[split], spec.eval_batch) for split in ("test", "transfer")}
-    summary = summarise(predicted, history, seconds, tokens, train, teacher)
+    summary = summarise(predicted, history, seconds, tokens, train, teacher) | dict(n_params=spec.n_params, peak_memory_mb=_peak_memory(device))
     _write_run(folder, resolved, model, rows, tokens, predicted, summary, options)
 
 
@@ -244,11 +249,11 @@ def _fit_and_log(config, model, train, order, test, folder, name, options):
     optimizer = make_optimizer(config.optimizer, model, config.lr, config.weight_decay, config.beta2)
     schedule = make_schedule(config.schedule, optimizer, len(order), config.warmup_steps)
     loss = partial(LOSSES[config.loss], **config.loss_options)
-    rowwise = config.loss not in BATCH_LEVEL
+    rowwise = config.loss in ROWWISE
     records = fit(model, (make_batch(train, index) for index in order), len(order), loss, optimizer, schedule, options["micro_batch"], rowwise, config.clip)
     history, every = [], options["eval_every"] or len(order) + 1
     opened = options["logger"](asdict(config), name) if options["logger"] else nullcontext(lambda record: None)
-    with open(folder / "log.jsonl", "w") as file, opened as log:
+    with open(folder / "log.jsonl", "w", buffering=1) as file, opened as log:
         for record in with_progress(records, sum(map(len, order)), name, options["progress"]):
             if (record["step"] + 1) % every == 0 or record["step"] + 1 == len(order):
                 record["eval_accuracy"] = float(predictions(model, test, model_spec(config.model).eval_batch).correct.mean())
@@ -258,16 +263,21 @@ def _fit_and_log(config, model, train, order, test, folder, name, options):
     return history
 
 
+def _peak_memory(device):
+    "MiB: of this run on a GPU; of the whole process so far on a CPU."
+    if device.type == "cuda": return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
 def summarise(predicted, history, seconds, tokens, train, teacher) -> dict:
     "What results_summary.json holds: every accuracy with its standard error, interval and number of rows."
-    estimate = lambda e: {key: float(getattr(e, key)) for key in ("value", "se", "low", "high", "n")}
+    number = lambda x: float(x) if np.isfinite(x) else None
+    estimate = lambda e: {key: number(getattr(e, key)) for key in ("value", "se", "low", "high", "n")}
     test, transfer = (accuracy(predicted[split]) for split in ("test", "transfer"))
-    device_peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    peak = device_peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return dict(accuracy=test.value, accuracy_se=test.se, test=estimate(test), weak_labels=estimate(transfer),
                 agreement={key: estimate(e) for key, e in agreement(predicted["test"], teacher.test).items()} if teacher else None,
                 final_loss=history[-1]["loss"], steps=len(history), train_rows=len(train), seconds=seconds,
-                rows_per_s=sum(record["rows"] for record in history) / seconds, peak_memory_mb=peak / 2**20,
+                rows_per_s=sum(record["rows"] for record in history) / seconds,
                 dropped={split: len(kept.dropped) for split, kept in tokens.items()},
                 versions=dict(w2s_nb=__version__, torch=torch.__version__, transformers=transformers.__version__))
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
-from .config import RunConfig, is_stored, slug
+from .config import RunConfig, is_stored, load_rows, load_tokens, slug
 from .models import model_spec
 from .runs import Run, train_run
-from .runtime import ConfigError
+from .runtime import ConfigError, check_choice
 from .training import is_interactive
 
 # %% ../nbs/11_sweep.ipynb #7902699b
@@ -39,6 +39,7 @@ def plan(
     **config,                              # further fields of `RunConfig`
 ) -> list[RunConfig]:
     "Every run of a sweep, supervisors before students."
+    check_choice("ceiling", ceiling, ("weak", "transfer"))
     for name, values in dict(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds).items():
         if isinstance(values, str) or not len(values): raise ConfigError(f"{name}={values!r} must be a list with at least one entry.")
         if len(set(values)) < len(values): raise ConfigError(f"{name}={list(values)} names an entry twice: name each once.")
@@ -69,6 +70,8 @@ def run_all(
     "Train what is not stored yet, and return every run. Failures are raised together, after all else is stored."
     show, data_dir, force = is_interactive() if progress is None else progress, options.get("data_dir"), options.get("force")
     todo = [force or not is_stored(config, root, data_dir) for config in configs]
+    for config, new in zip(configs, todo):                       # rows and tokens that are wrong end the sweep before it begins
+        if new: load_tokens(config, load_rows(config, data_dir), options.get("trust_remote_code", False))
     left, spent, start = sum(_cost(c) for c, new in zip(configs, todo) if new), 0.0, time.time()
     done, failed = [], {}
     with tqdm(total=len(configs), desc="runs", disable=not show) as bar:
@@ -77,7 +80,7 @@ def run_all(
                 failed[repr(config)] = f"{_name(config)}: its supervisor failed"
                 continue
             try: run = train_run(config, root, progress=show, **options)
-            except ConfigError as e: failed[repr(config)] = f"{_name(config)}: {e}"
+            except (ConfigError, RuntimeError) as e: failed[repr(config)] = f"{_name(config)}: {e}"
             else: done.append(run)
             if new: left, spent = left - _cost(config), spent + _cost(config)
             remaining = _clock((time.time() - start) * left / spent) if spent else "0:00:00"
