@@ -37,19 +37,12 @@ class Labelled:
     ladder: np.ndarray | None = None   # (M, N, C) predictions of M models trained on ground truth, smallest first
     heldout: "Labelled | None" = None  # rows of the weak half that the supervisor has not seen, with their truth
 
-    def __post_init__(self):
-        for name in ("ids", "soft", "truth", "txt", "features", "strong", "members", "ladder"):
-            value = getattr(self, name)
-            if value is None: continue
-            value = np.asarray(value, dtype=np.float32 if name in ("soft", "truth", "strong", "members", "ladder") else None)
-            object.__setattr__(self, name, value)
-            if value.shape[_axis(name):_axis(name) + 1] != (len(self.ids),) or len(self.ids) == 0:
-                raise ConfigError(f"{len(self.ids)} labelled rows were given {name} of shape {value.shape}: it must have one entry for each row, and there must be at least one row.")
-        if len(np.unique(self.ids)) < len(self.ids): raise ConfigError("Labelled rows have an id twice: ids must be unique, since rows are joined by them.")
-        check_distribution(self.soft, "soft labels")
-
+    def __post_init__(self): _check_rows(self)
     def __len__(self): return len(self.ids)
-    def select(self, index): return replace(self, **{name: value.take(index, _axis(name)) for name, value in vars(self).items() if isinstance(value, np.ndarray)})
+    def select(self, index):
+        "These rows, in this order."
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **{name: value.take(index, _axis(name)) for name, value in arrays.items()})
     hard = property(lambda self: self.soft.argmax(1), doc="Labelled class, (N,).")
     confidence = property(lambda self: self.soft.max(1), doc="Largest probability of each label, (N,).")
     right = property(lambda self: self.hard == self.truth.argmax(1), doc="Whether the label is the true class, (N,) bool.")
@@ -59,12 +52,28 @@ class Labelled:
 
     def __repr__(self):
         known = f", accuracy {self.right.mean():.3f}" if self.truth is not None else ""
-        return f"Labelled({len(self)} rows, {self.soft.shape[1]} classes{known}; {', '.join(n for n, v in vars(self).items() if v is not None and n not in ('ids', 'soft', 'truth'))})"
+        beside = ", ".join(name for name, v in vars(self).items() if v is not None and name not in ("ids", "soft", "truth"))
+        return f"Labelled({len(self)} rows, {self.soft.shape[1]} classes{known}{'; ' if beside else ''}{beside})"
 
 
 def _axis(name): return int(name in ("members", "ladder"))
 
-# %% ../nbs/09_labels.ipynb #3fdba35f
+# %% ../nbs/09_labels.ipynb #7902699b
+def _check_rows(rows):
+    "Turn the fields into arrays, and raise a `ConfigError` for the first that does not fit the rows."
+    for name in ("ids", "soft", "truth", "txt", "features", "strong", "members", "ladder"):
+        value = getattr(rows, name)
+        if value is None: continue
+        value = np.asarray(value, dtype=np.float32 if name in ("soft", "truth", "strong", "members", "ladder") else None)
+        object.__setattr__(rows, name, value)
+        if value.shape[_axis(name):_axis(name) + 1] != (len(rows.ids),) or len(rows.ids) == 0:
+            raise ConfigError(f"{len(rows.ids)} labelled rows were given {name} of shape {value.shape}: "
+                              "it must have one entry for each row, and there must be at least one row.")
+    if len(np.unique(rows.ids)) < len(rows.ids):
+        raise ConfigError("Labelled rows have an id twice: ids must be unique, since rows are joined by them.")
+    check_distribution(rows.soft, "soft labels")
+
+# %% ../nbs/09_labels.ipynb #8527a891
 def _logs(soft): return np.log(np.maximum(np.asarray(soft, np.float64), 1e-12))
 
 
@@ -80,11 +89,13 @@ def fit_temperature(
     "The temperature with the smallest cross-entropy (arXiv 1706.04599); a `ConfigError` where there is no finite one."
     soft, truth = np.asarray(soft), np.asarray(truth)
     if len(np.unique(truth.argmax(1))) < 2:
-        raise ConfigError(f"The {len(truth)} held-out rows are all of class {truth[0].argmax()}: a temperature needs at least two classes. Hold out more rows.")
+        raise ConfigError(f"The {len(truth)} held-out rows are all of class {truth[0].argmax()}: "
+                          "a temperature needs at least two classes. Hold out more rows.")
     slope = lambda inverse: ((_scaled(soft, inverse) - truth) * _logs(soft)).sum(1).mean()
     low, high = 1e-2, 1e2
     if not slope(low) < 0 < slope(high):
-        raise ConfigError(f"No finite temperature fits the {len(truth)} held-out rows: the supervisor is {'right on all of them' if slope(high) <= 0 else 'no better than chance there'}. "
+        why = "right on all of them" if slope(high) <= 0 else "no better than chance there"
+        raise ConfigError(f"No finite temperature fits the {len(truth)} held-out rows: the supervisor is {why}. "
                           "Hold out more rows, or leave the calibration out.")
     for _ in range(60):
         middle = math.sqrt(low * high)
@@ -99,7 +110,7 @@ def temperature(
     "Temperature-calibrated labels, with the temperature of the held-out rows of the weak half."
     return replace(rows, soft=_scaled(rows.soft, 1 / fit_temperature(rows.heldout.soft, rows.heldout.truth)))
 
-# %% ../nbs/09_labels.ipynb #9400f1b2
+# %% ../nbs/09_labels.ipynb #f5ca38f7
 def threshold(
     rows: Labelled,
     seed,                # not used
@@ -107,7 +118,8 @@ def threshold(
 ) -> Labelled:
     "Drop the rows whose label is less confident than this."
     if rows.confidence.max() < least:
-        raise ConfigError(f"threshold with least={least} leaves none of {len(rows)} rows: the most confident label has {rows.confidence.max():.3f}, so lower it.")
+        raise ConfigError(f"threshold with least={least} leaves none of {len(rows)} rows: "
+                          f"the most confident label has {rows.confidence.max():.3f}, so lower it.")
     return rows.select(np.flatnonzero(rows.confidence >= least))
 
 
@@ -123,11 +135,12 @@ def confident(
         keep_row[member[np.argsort(-rows.confidence[member], kind="stable")][:max(1, round(keep * len(member)))]] = True
     return rows.select(np.flatnonzero(keep_row))
 
-# %% ../nbs/09_labels.ipynb #785f3ec7
+# %% ../nbs/09_labels.ipynb #535fa30d
 def _predicted(rows, seed, by, k, weight_decay, folds=5):
     "Each label as the features and the other rows' labels predict it, (N, C)."
     if check_choice("predictor of labels", by, ("knn", "probe")) == "knn": return knn_probe(rows.features, rows.soft, k=k)
-    if len(rows) < folds: raise ConfigError(f"A probe that predicts labels from the other rows needs at least {folds} rows, and there are {len(rows)}: use more, or by='knn'.")
+    if len(rows) < folds:
+        raise ConfigError(f"A probe that predicts labels from the other rows needs at least {folds} rows, and there are {len(rows)}: use more, or by='knn'.")
     if weight_decay is None: weight_decay = float(choose_weight_decay(rows.features, rows.soft, seed=seed).weight_decay[0])
     fold = np.random.default_rng(seed).permutation(len(rows)) % folds
     logits = np.empty_like(rows.soft)
@@ -164,7 +177,7 @@ def relabel(
     "Replace each label by what the strong model's features predict."
     return replace(rows, soft=_predicted(rows, seed, by, k, weight_decay))
 
-# %% ../nbs/09_labels.ipynb #670671cd
+# %% ../nbs/09_labels.ipynb #59e19706
 def topological(
     rows: Labelled,     # needs features
     seed,               # not used
@@ -185,13 +198,14 @@ def topological(
     if more <= 0 or len(bulk) <= k: return bulk
     return _drop_farthest(bulk, np.abs(knn_probe(bulk.features, bulk.soft, k=k) - bulk.soft).sum(1), more / len(bulk))
 
-# %% ../nbs/09_labels.ipynb #86e50149
+# %% ../nbs/09_labels.ipynb #76a50887
 def change_point(
     values,  # (N,) numbers
 ) -> float:
     "The value at which the sorted values split best into two constant parts (least squares): the first of the upper part."
     v = np.sort(np.asarray(values, np.float64))
-    if v[0] == v[-1]: raise ConfigError(f"All {len(v)} values are {v[0]:g}, so there is no change point: such labels cannot be told apart by it.")
+    if v[0] == v[-1]:
+        raise ConfigError(f"All {len(v)} values are {v[0]:g}, so there is no change point: such labels cannot be told apart by it.")
     n, total = np.arange(1, len(v)), np.cumsum(v)
     gain = total[:-1] ** 2 / n + (total[-1] - total[:-1]) ** 2 / (len(v) - n)
     return float(v[1 + int(np.where(v[1:] > v[:-1], gain, -np.inf).argmax())])
@@ -220,7 +234,7 @@ def overlap(
     n = round(share * size)
     return rows.select(np.sort(np.concatenate([inside[:n], outside[:size - n]])))
 
-# %% ../nbs/09_labels.ipynb #aea92132
+# %% ../nbs/09_labels.ipynb #d59eced1
 def mean(
     rows: Labelled,  # needs members
     seed,            # not used
@@ -242,7 +256,8 @@ def boosting_weights(
         alpha[s] = max(0.0, math.log(max(1 - error, 1e-12) / error) + math.log(C - 1))
         d = d * np.exp(alpha[s] * wrong[s])
     if not alpha.any():
-        raise ConfigError(f"None of the {S} supervisors is better than chance on the {M} held-out rows, so none gets a weight: use 'mean', or train them longer.")
+        raise ConfigError(f"None of the {S} supervisors is better than chance on the {M} held-out rows, "
+                          "so none gets a weight: use 'mean', or train them longer.")
     return alpha / alpha.sum()
 
 
@@ -253,7 +268,7 @@ def adaboost(
     "The supervisors' soft labels, weighted by AdaBoost on held-out rows of the weak half."
     return replace(rows, soft=np.einsum("s,snc->nc", boosting_weights(rows.heldout.members, rows.heldout.truth), rows.members))
 
-# %% ../nbs/09_labels.ipynb #44cb730c
+# %% ../nbs/09_labels.ipynb #811786ad
 ERRORS = ("random", "longest", "shortest", "unconfident", "confident")
 
 
@@ -291,7 +306,7 @@ def true_labels(
     "Oracle: the ground truth."
     return replace(rows, soft=rows.truth)
 
-# %% ../nbs/09_labels.ipynb #31489056
+# %% ../nbs/09_labels.ipynb #0e17daca
 def difficulty(
     ladder,  # (M, N, C) predictions of M models, smallest first
     truth,   # (N, C) ground truth
@@ -311,8 +326,12 @@ def easy(
     level = difficulty(rows.ladder, rows.truth)
     at_most = lambda cut: np.flatnonzero(level <= (len(rows.ladder) if cut is None else cut))
     kept, wanted = at_most(hardest), len(at_most(hardest if size_of is None else size_of))
-    if not len(kept) or not wanted: raise ConfigError(f"easy with hardest={hardest}, size_of={size_of} leaves none of {len(rows)} rows: raise the cut-off (the easiest row has difficulty {level.min()}).")
-    if wanted > len(kept): raise ConfigError(f"easy with hardest={hardest} keeps {len(kept)} rows, fewer than the {wanted} of size_of={size_of}: size_of must not lie above hardest.")
+    if not len(kept) or not wanted:
+        raise ConfigError(f"easy with hardest={hardest}, size_of={size_of} leaves none of {len(rows)} rows: "
+                          f"raise the cut-off (the easiest row has difficulty {level.min()}).")
+    if wanted > len(kept):
+        raise ConfigError(f"easy with hardest={hardest} keeps {len(kept)} rows, fewer than the {wanted} of size_of={size_of}: "
+                          "size_of must not lie above hardest.")
     return rows.select(np.sort(np.random.default_rng(seed).permutation(kept)[:wanted]))
 
 
@@ -324,33 +343,45 @@ def random_rows(
     "A random subset: what a filter of this size is to be compared with."
     return rows.select(np.sort(np.random.default_rng(seed).permutation(len(rows))[:max(1, round(keep * len(rows)))]))
 
-# %% ../nbs/09_labels.ipynb #1a656259
-LABELS = dict(temperature=temperature, threshold=threshold, confident=confident, contradiction=contradiction, relabel=relabel, topological=topological,
-              overlap=overlap, mean=mean, adaboost=adaboost, random_rows=random_rows, random_labels=random_labels,
-              matched_noise=matched_noise, true_labels=true_labels, easy=easy)
+# %% ../nbs/09_labels.ipynb #41cfc0d1
+LABELS = dict(temperature=temperature, threshold=threshold, confident=confident, contradiction=contradiction, relabel=relabel,
+              topological=topological, overlap=overlap, mean=mean, adaboost=adaboost, random_rows=random_rows,
+              random_labels=random_labels, matched_noise=matched_noise, true_labels=true_labels, easy=easy)
 
 #: functions that look at the ground truth of the transfer rows: controls and upper bounds, never a method
 ORACLE = frozenset({"matched_noise", "true_labels", "easy"})
 
 #: what a function needs beside ids and soft labels
-NEEDS = dict(temperature=("heldout",), contradiction=("features",), relabel=("features",), topological=("features",), overlap=("features",), mean=("members",),
-             adaboost=("members", "heldout"), matched_noise=("truth",), true_labels=("truth",), easy=("truth", "ladder"))
+NEEDS = dict(temperature=("heldout",), contradiction=("features",), relabel=("features",), topological=("features",),
+             overlap=("features",), mean=("members",), adaboost=("members", "heldout"), matched_noise=("truth",),
+             true_labels=("truth",), easy=("truth", "ladder"))
 
 SOURCES = dict(truth="the rows' ground truth", txt="the rows' texts", features="the untuned student's features of the rows",
-               strong="a strong model's predictions on the rows", members="the labels of several supervisors", heldout="rows of the weak half that the supervisor was not trained on",
+               strong="a strong model's predictions on the rows", members="the labels of several supervisors",
+               heldout="rows of the weak half that the supervisor was not trained on",
                ladder="predictions of a ladder of ground-truth runs on the rows")
 
-_number = lambda low, high, above=False: (lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and low <= v <= high and not (above and v == low),
-                                          f"a number {'above' if above else 'from'} {low} to {high}")
-_count = lambda low: (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low, f"a whole number of at least {low}")
-_or_none = lambda rule: (lambda v: v is None or rule[0](v), f"{rule[1]}, or None")
+# %% ../nbs/09_labels.ipynb #2858dcd1
+def _is(kind, v, low=-math.inf, high=math.inf): return isinstance(v, kind) and not isinstance(v, bool) and low <= v <= high
 
-#: option -> (test, rule)
-OPTION_RULES = dict(least=_number(0, 1), keep=_number(0, 1, True), drop=(lambda v: _number(0, 1)[0](v) and v < 1, "a number from 0 to below 1"), share=_number(0, 1),
-                    k=_count(1), weight_decay=_or_none(_number(0, 1e6)), accuracy=_or_none(_number(0, 1)), hardest=_or_none(_count(0)),
-                    size_of=_or_none(_count(0)), by=(lambda v: v in ("knn", "probe"), "'knn' or 'probe'"), errors=(lambda v: v in ERRORS, f"one of {', '.join(ERRORS)}"))
 
-# %% ../nbs/09_labels.ipynb #031b4af5
+_NUMBER = (int, float)
+
+#: option -> (test, rule); options of the same name mean the same in every function
+OPTION_RULES = dict(
+    least=(lambda v: _is(_NUMBER, v, 0, 1), "a number from 0 to 1"),
+    share=(lambda v: _is(_NUMBER, v, 0, 1), "a number from 0 to 1"),
+    keep=(lambda v: _is(_NUMBER, v, 0, 1) and v > 0, "a number above 0 and at most 1"),
+    drop=(lambda v: _is(_NUMBER, v, 0, 1) and v < 1, "a number from 0 to below 1"),
+    k=(lambda v: _is(int, v, 1), "a whole number of at least 1"),
+    weight_decay=(lambda v: v is None or _is(_NUMBER, v, 0), "a number of at least 0, or None"),
+    accuracy=(lambda v: v is None or _is(_NUMBER, v, 0, 1), "a number from 0 to 1, or None"),
+    hardest=(lambda v: v is None or _is(int, v, 0), "a whole number of at least 0, or None"),
+    size_of=(lambda v: v is None or _is(int, v, 0), "a whole number of at least 0, or None"),
+    by=(lambda v: v in ("knn", "probe"), "'knn' or 'probe'"),
+    errors=(lambda v: v in ERRORS, f"one of {', '.join(ERRORS)}"))
+
+# %% ../nbs/09_labels.ipynb #2fca346d
 def label_options(
     name: str,  # a name in `LABELS`
 ) -> dict:
@@ -370,7 +401,8 @@ def check_labels(
             has = ", ".join(f"{k}={v!r}" for k, v in known.items()) or "none"
             raise ConfigError(f"Function {name!r} on labels has no option {option!r}. Its options and their defaults: {has}.")
         test, rule = OPTION_RULES[option]
-        if not test(value): raise ConfigError(f"Option {option}={value!r} of {name!r} is out of range: it must be {rule} (default {known[option]!r}).")
+        if not test(value):
+            raise ConfigError(f"Option {option}={value!r} of {name!r} is out of range: it must be {rule} (default {known[option]!r}).")
 
 
 def label_steps(
@@ -382,7 +414,7 @@ def label_steps(
     for name, options in steps: check_labels(name, options)
     return tuple((name, label_options(name) | options) for name, options in steps)
 
-
+# %% ../nbs/09_labels.ipynb #02d20bbd
 def label_needs(
     labels,  # a sequence of names and (name, options) pairs
 ) -> tuple[str, ...]:
@@ -392,7 +424,7 @@ def label_needs(
     needs = [need for name, options in steps for need in (*NEEDS.get(name, ()), by_errors.get(options.get("errors")))]
     return tuple(field for field in SOURCES if field in needs)
 
-# %% ../nbs/09_labels.ipynb #41cfc0d1
+
 def is_oracle(
     labels,  # a sequence of names and (name, options) pairs
 ) -> bool:
@@ -408,7 +440,9 @@ def apply_labels(
     "Apply the functions in order. Only those in `ORACLE` see the rows' ground truth."
     for i, (name, options) in enumerate(label_steps(labels)):
         for field in label_needs([(name, options)]):
-            if getattr(rows, field) is None: raise ConfigError(f"Function {name!r} on labels needs {SOURCES[field]}, which these rows do not have: give `{field}`, or leave {name!r} out.")
+            if getattr(rows, field) is None:
+                raise ConfigError(f"Function {name!r} on labels needs {SOURCES[field]}, which these rows do not have: "
+                                  f"give `{field}`, or leave {name!r} out.")
         truth, ids = rows.truth, rows.ids
         rows = LABELS[name](rows if name in ORACLE else replace(rows, truth=None), [seed, i], **options)
         if truth is not None:

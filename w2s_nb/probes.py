@@ -131,7 +131,7 @@ def _direction(slope, pairs, scale):
     for (s, y, rho), alpha in zip(pairs, reversed(alphas)): q += (alpha - rho * dot(y, q))[:, None] * s
     return -q
 
-
+# %% ../nbs/08_probes.ipynb #5b1fd9aa
 def _minimise(objective, theta, max_iter, tol, memory=10):
     "Minimise K functions at once: objective(theta (P, K, C)) -> values (K,), slopes (P, K, C)."
     dot, pairs = lambda a, b: (a * b).sum((0, 2)), []
@@ -156,7 +156,7 @@ def _minimise(objective, theta, max_iter, tol, memory=10):
         theta, value, slope = new, new_value, new_slope
     return theta
 
-# %% ../nbs/08_probes.ipynb #6f4b6612
+# %% ../nbs/08_probes.ipynb #535fa30d
 def _solve(z, y, share, decay, penalised, aux_coef, rounds, max_iter, tol):
     theta, own = torch.zeros(z.shape[1], y.shape[1], y.shape[2], dtype=z.dtype, device=z.device), None
     targets = y
@@ -169,7 +169,7 @@ def _solve(z, y, share, decay, penalised, aux_coef, rounds, max_iter, tol):
         own, targets = new, (1 - aux_coef) * y + aux_coef * new
     return theta
 
-# %% ../nbs/08_probes.ipynb #785f3ec7
+# %% ../nbs/08_probes.ipynb #c2356069
 def lbfgs_probes(
     x,                           # (N, D) features
     labels,                      # (N, C) soft labels, or (K, N, C) for K probes on the same features
@@ -199,9 +199,9 @@ def lbfgs_probes(
     theta = _solve(z, y, share, decay, penalised, aux_coef if loss == "logconf" else 0.0, rounds, max_iter, tol)
     weight = theta[:x.shape[1]] / spread[:, None, None]                                       # (D, K, C)
     offset = (theta[-1] if bias else 0) - torch.einsum("d,dkc->kc", centre, weight)
-    return [LinearProbe(weight[:, k].T.float().cpu().numpy(), offset[k].float().cpu().numpy(), float(decay[k])) for k in range(K)]
+    return [LinearProbe(weight[:, k].T.float().cpu().numpy(), offset[k].float().cpu().numpy(), float(np.broadcast_to(weight_decay, K)[k])) for k in range(K)]
 
-# %% ../nbs/08_probes.ipynb #624b60c5
+# %% ../nbs/08_probes.ipynb #e29c9c18
 WEIGHT_DECAYS = tuple(10.0 ** e for e in range(-5, 2))
 
 
@@ -240,7 +240,7 @@ def linear_probe(
     if weight_decay is None: weight_decay = float(choose_weight_decay(x, labels, seed=seed, **options).weight_decay[0])
     return lbfgs_probes(x, labels, weight_decay, **options)[0]
 
-# %% ../nbs/08_probes.ipynb #9f14025a
+# %% ../nbs/08_probes.ipynb #7a61b537
 def neighbours(
     x,                           # (N, D) features
     k: int,                      # how many
@@ -276,7 +276,7 @@ def knn_probe(
     votes = np.exp((cosine - cosine[:, :1]) / temperature)[:, :, None]
     return ((labels[index] * votes).sum(1) / votes.sum(1)).astype(np.float32)
 
-# %% ../nbs/08_probes.ipynb #aea92132
+# %% ../nbs/08_probes.ipynb #d59eced1
 def probe_layers(
     train: CachedRows,      # features of N rows
     labels,                 # (N, C) soft labels to learn
@@ -301,7 +301,7 @@ def probe_layers(
                         weight_decay=chosen["weight_decay"], weak_xent=chosen["xent"]))
     return pd.DataFrame(out)
 
-# %% ../nbs/08_probes.ipynb #73475cb4
+# %% ../nbs/08_probes.ipynb #71ee45a3
 def put_head(
     model: Classifier,    # its head is replaced in place
     probe: LinearProbe,   # trained on the same backbone's last layer
