@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test export execute docs bench clean
+.PHONY: help install demo test export execute readme docs test-browser bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +28,18 @@ export: install      ## notebooks -> w2s_nb/*.py
 execute: install     ## run every notebook and store its outputs
 	$(BIN)/python tools/notebooks.py execute
 
-docs: install        ## the documentation site, in _docs
-	$(BIN)/python tools/docs.py
+readme: install      ## README.md from nbs/index.ipynb
+	$(BIN)/python tools/readme.py
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	touch $@
+
+docs: $(VENV)/.docs  ## the documentation site, in _docs, with every link checked
+	$(BIN)/python tools/docs.py --check
+
+test-browser: $(VENV)/.docs  ## the site in headless Chromium; ends with `N passed, N failed`
+	$(BIN)/python tools/browser_tests.py
 
 bench: install       ## measured ratios of speed and memory
 	$(BIN)/python tools/bench.py

@@ -63,7 +63,12 @@ def check_help():
     return "\n".join(problems)
 
 
-CHECKS = {"pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export, "commands": check_help}
+def check_readme():
+    "README.md is what nbs/index.ipynb makes, and its links lead somewhere."
+    return output_of([sys.executable, str(ROOT / "tools" / "readme.py"), "--check"])
+
+
+CHECKS = {"readme": check_readme, "pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export, "commands": check_help}
 
 
 def main():

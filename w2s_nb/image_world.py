@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-# %% ../nbs/12_image_world.ipynb #ef2d127d
+# %% ../nbs/12_image_world.ipynb #e7f6c011
 #: the ten digits, as strokes on a grid of 5 × 7
 DIGITS = ("20 01 05 26 45 41 20", "11 20 26", "01 10 30 41 42 06 46", "01 20 41 23 45 26 05", "36 30 04 44", "40 00 03 32 44 36 06",
           "30 03 05 26 45 33 04", "00 40 16", "41 20 01 45 26 05 41", "42 23 02 10 41 43 26")
@@ -53,7 +53,7 @@ def outline(
     pen = [np.arange(m) < m - 1 for m in share]
     return np.concatenate([(np.concatenate(xy) - [2, 3]) / 3, np.concatenate(pen)[:, None]], 1).astype(np.float32)
 
-# %% ../nbs/12_image_world.ipynb #2c624232
+# %% ../nbs/12_image_world.ipynb #19581e27
 SIZE = 32  # pixels a side
 
 
@@ -69,7 +69,7 @@ def ink(
     across, down = (torch.exp(-(pixel - points[:, None, :, i]) ** 2 / (2 * width ** 2)) for i in (0, 1))  # (n, SIZE, m)
     return (down * length) @ across.transpose(1, 2) / (math.sqrt(2 * math.pi) * width)
 
-# %% ../nbs/12_image_world.ipynb #4fc82b26
+# %% ../nbs/12_image_world.ipynb #6b51d431
 @dataclass(frozen=True)
 class Disturbances:
     "The most of everything, at severity 1."
@@ -96,7 +96,7 @@ def _turned(points, angle):
 
 def _written(base, rng, h, most):
     "Signs (n, m, 2) as a hand writes them, in pixels; h (n,) is the severity."
-    n, u = len(base), lambda low, high, *shape: rng.uniform(low, high, (len(base), *shape)).astype(np.float32)
+    u = lambda low, high, *shape: rng.uniform(low, high, (len(base), *shape)).astype(np.float32)
     frequency, phase, wave = u(-2.5, 2.5, 3, 2), u(0, 2 * np.pi, 3), u(-most.shake, most.shake, 3, 2) * h[:, None, None]
     for k in range(3): base = base + wave[:, k, None] * np.sin(np.einsum("nmi,ni->nm", base, frequency[:, k]) + phase[:, k, None])[..., None]
     size, shear, angle = np.stack([u(0.6, 1), u(0.65, 1)], 1), u(-most.shear, most.shear) * h, u(-most.turn, most.turn) * h
@@ -115,7 +115,7 @@ def _clutter(outlines, n, rng, h, most):
     pen[..., -1] = 0
     return p.reshape(n, -1, 2), pen.reshape(n, -1).astype(np.float32)
 
-# %% ../nbs/12_image_world.ipynb #6b51d431
+# %% ../nbs/12_image_world.ipynb #3fdba35f
 def _greys(rng, h, most):
     "Background and ink, (n, 1, 1) each, light on dark as often as dark on light."
     contrast = 1 - most.fading * h
@@ -162,7 +162,7 @@ def draw(
     grain = rng.standard_normal((n, SIZE, SIZE), dtype=np.float32) * (0.01 + rng.uniform(0, most.noise, n) * h)[:, None, None].astype(np.float32)
     return ((image + torch.from_numpy(grain)).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
-# %% ../nbs/12_image_world.ipynb #8527a891
+# %% ../nbs/12_image_world.ipynb #e629fa65
 def draw_signs(
     n: int,                    # how many images
     seed: int = 0,
@@ -177,7 +177,7 @@ def draw_signs(
     outlines = np.stack([outline(sign) for sign in signs])
     return np.concatenate([draw(outlines, classes[i:i + block], h[i:i + block], rng) for i in range(0, n, block)]), classes, h
 
-# %% ../nbs/12_image_world.ipynb #f5ca38f7
+# %% ../nbs/12_image_world.ipynb #6f4b6612
 def networks_dir() -> Path:
     "Folder of the networks that ship with the package."
     import w2s_nb
@@ -203,12 +203,14 @@ def save_network(
     half = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
     save_file({name: value.contiguous() for name, value in half.items()}, folder / "model.safetensors")
 
-# %% ../nbs/12_image_world.ipynb #6f4b6612
+# %% ../nbs/12_image_world.ipynb #785f3ec7
 def sign_network(
     channels: tuple,  # of the four stages
     n_classes: int,   # of its head; 0: no head
 ):
     "An untrained network of the world."
+    from w2s_nb.runtime import guard_torchvision
+    guard_torchvision()
     import timm
     return timm.create_model("resnet18", num_classes=n_classes, in_chans=1, channels=tuple(channels), layers=(1, 1, 1, 1))
 

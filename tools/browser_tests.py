@@ -1,0 +1,192 @@
+"""The site in a real browser: headless Chromium over a local server. Ends with `N passed, N failed`.
+
+    python tools/docs.py && python tools/browser_tests.py          # screenshots go to _proc/screenshots
+    W2S_CHROMIUM=/path/to/chrome python tools/browser_tests.py     # a browser that is not on the path
+"""
+import argparse
+import functools
+import os
+import re
+import shutil
+import sys
+import threading
+import traceback
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+API, FIGURE = "losses.html", next((p.name for p in [SITE / "paper.html"] if p.exists()), "training.html")
+SIX = ["index.html", "runtime.html", "losses.html", "config.html", "drawing.html", "names.html"]
+
+
+def chromium():
+    "The path of a Chromium or Chrome, or None."
+    named = os.environ.get("W2S_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    "A server of files that logs nothing."
+    def log_message(self, *args): pass
+
+
+def serve(folder):
+    "Serve a folder in a thread: -> address."
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/"
+
+
+class Visit:
+    "A page in a fresh context that notes console errors and requests to any other host."
+    def __init__(self, browser, home, **options):
+        self.context, self.home, self.problems = browser.new_context(**(dict(viewport=dict(width=1280, height=900)) | options)), home, []
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.page.on("console", lambda m: m.type == "error" and self.problems.append(f"console: {m.text}"))
+        self.page.on("pageerror", lambda e: self.problems.append(f"error: {e}"))
+        self.page.on("request", lambda r: r.url.startswith((home, "data:", "blob:")) or self.problems.append(f"request: {r.url}"))
+        self.page.on("response", lambda r: r.status < 400 or self.problems.append(f"{r.status}: {r.url}"))
+
+    def __enter__(self): return self
+    def __exit__(self, *_): self.context.close()
+
+    def open(self, name):
+        self.page.goto(self.home + name, wait_until="load")
+        return self.page
+
+
+def test_pages_load(browser, home):
+    "Every page loads, shows its title, logs no error and asks nothing of another host."
+    with Visit(browser, home) as visit:
+        for path in sorted(SITE.rglob("*.html")):
+            page = visit.open(path.relative_to(SITE).as_posix())
+            page.wait_for_timeout(150)
+            assert page.locator("h1").first.inner_text().strip(), f"{path.name} has no title"
+    assert not visit.problems, "\n".join(visit.problems)
+
+
+def test_from_disk(browser, home):
+    "The site can be read from disk, without a server."
+    with Visit(browser, "file://") as visit:
+        page = visit.open(f"{SITE}/{FIGURE}")
+        page.locator(".figure-plotly").first.scroll_into_view_if_needed()
+        page.locator(".figure-plotly .main-svg").first.wait_for()
+    assert not visit.problems, "\n".join(visit.problems)
+
+
+def test_search(browser, home):
+    "Searching for logconf leads to the page of the losses."
+    with Visit(browser, home) as visit:
+        page = visit.open("search.html?q=logconf")
+        page.locator("#search-results li a").first.wait_for()
+        links = page.locator("#search-results li a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
+        assert any(link.startswith(API) for link in links), f"found only {links}"
+        page.screenshot(path=SHOTS / "search.png")
+    assert not visit.problems, "\n".join(visit.problems)
+
+
+def test_figure_hover(browser, home):
+    "A figure is drawn and tells its values where the pointer is."
+    with Visit(browser, home) as visit:
+        page = visit.open(FIGURE)
+        figure = page.locator(".figure-plotly").first
+        figure.scroll_into_view_if_needed()
+        figure.locator(".main-svg").first.wait_for()
+        box = figure.locator(".nsewdrag").first.bounding_box()
+        for share in [i / 20 for i in range(1, 20)]:
+            page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] * (0.2 + 0.6 * share))
+            page.wait_for_timeout(60)
+            if figure.locator(".hoverlayer text").count(): break
+        else: raise AssertionError("no value appeared under the pointer")
+        page.screenshot(path=SHOTS / "hover.png")
+    assert not visit.problems, "\n".join(visit.problems)
+
+
+def test_dark_mode(browser, home):
+    "The button in the header makes the page dark, and its figures with it."
+    with Visit(browser, home, color_scheme="light") as visit:
+        page = visit.open(FIGURE)
+        look = "() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]"
+        light = page.evaluate(look)
+        page.locator(".figure-plotly").first.scroll_into_view_if_needed()
+        page.locator(".figure-plotly .main-svg").first.wait_for()
+        page.locator(".theme-switch-button:visible").first.click()
+        page.locator(".theme-change-button[data-mode=dark]:visible").first.click()
+        dark = page.evaluate(look)
+        assert dark[0] == "dark" and dark[1] != light[1], f"{light} -> {dark}"
+        text = page.locator(".figure-plotly .main-svg text").first
+        page.wait_for_timeout(1500)
+        fill, ground = text.evaluate("t => getComputedStyle(t).fill"), text.evaluate("t => getComputedStyle(t.closest('.text_html')).backgroundColor")
+        assert ground == "rgba(0, 0, 0, 0)", f"the figure stands on {ground}"
+        assert sum(map(int, re.findall(r"\d+", fill)[:3])) > 450, f"the figure's text is {fill} on a dark page"
+    assert not visit.problems, "\n".join(visit.problems)
+
+
+def test_phone(browser, home):
+    "On a phone nothing sticks out of the page."
+    with Visit(browser, home, viewport=dict(width=390, height=844), is_mobile=True) as visit:
+        wide = []
+        for path in sorted(SITE.rglob("*.html")):
+            page = visit.open(path.relative_to(SITE).as_posix())
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > 391: wide.append(f"{path.name}: {width} pixels")
+    assert not wide, ", ".join(wide)
+
+
+def test_accessibility(browser, home):
+    "axe-core finds no serious violation on the front page, a page of API entries and a page of figures, light or dark."
+    import axe_playwright_python
+    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
+    found = []
+    for scheme in ("light", "dark"):
+        with Visit(browser, home, color_scheme=scheme) as visit:
+            for name in ("index.html", API, FIGURE):
+                page = visit.open(name)
+                page.wait_for_timeout(1500)
+                page.evaluate(axe)
+                for v in page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]:
+                    if v["impact"] in ("serious", "critical"):
+                        found.append(f"{name} ({scheme}): {v['impact']} {v['id']}: {v['help']}: {len(v['nodes'])}, first {v['nodes'][0]['html'][:160]}")
+    assert not found, "\n".join(found)
+
+
+def test_screenshots(browser, home):
+    "Six pages are pictured in light, dark and on a phone."
+    looks = dict(light=dict(color_scheme="light"), dark=dict(color_scheme="dark"), phone=dict(viewport=dict(width=390, height=844), is_mobile=True))
+    for look, options in looks.items():
+        with Visit(browser, home, **options) as visit:
+            for name in [n for n in SIX if (SITE / n).exists()]:
+                page = visit.open(name)
+                page.wait_for_timeout(1500)
+                page.screenshot(path=SHOTS / f"{Path(name).stem}-{look}.png")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="tests to run (default: all)")
+    names = parser.parse_args().names
+    tests = [f for name, f in globals().items() if name.startswith("test_") and (not names or name.removeprefix("test_") in names)]
+    path, failed = chromium(), 0
+    if path is None or not (SITE / "index.html").exists():
+        why = "no Chromium: install one or name it in W2S_CHROMIUM" if path is None else "no site: run tools/docs.py first"
+        for test in tests: print(f"skipped  {test.__name__} ({why})")
+        print("0 passed, 0 failed")
+        return
+    from playwright.sync_api import sync_playwright
+    shutil.rmtree(SHOTS, ignore_errors=True); SHOTS.mkdir(parents=True)
+    with sync_playwright() as playwright:
+        browser, home = playwright.chromium.launch(executable_path=path, args=FLAGS), serve(SITE)
+        for test in tests:
+            try: problem = test(browser, home)
+            except Exception as error: problem = str(error) or traceback.format_exc()
+            failed += bool(problem)
+            print(f"{'FAILED' if problem else 'passed'}  {test.__name__}", *([problem] if problem else []), sep="\n", flush=True)
+        browser.close()
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__": main()

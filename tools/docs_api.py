@@ -1,0 +1,164 @@
+"""API entries for the documentation: signature, docstring and parameter table of what a notebook exports, as MyST markdown."""
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+from fastcore.docments import docments
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def modules():
+    "Every exported module, imported: -> {name: module}."
+    return {p.stem: importlib.import_module(f"w2s_nb.{p.stem}") for p in sorted((ROOT / "w2s_nb").glob("[a-z]*.py"))}
+
+
+def known_names(mods):
+    "What a word in backticks may be linked to: {name: full name}; a short name that two modules use is left out."
+    full = {f"w2s_nb.{m}.{name}": f"w2s_nb.{m}.{name}" for m, mod in mods.items() for name in mod.__all__}
+    short = {}
+    for target in full: short.setdefault(target.rsplit(".", 1)[1], []).append(target)
+    return full | {name: targets[0] for name, targets in short.items() if len(targets) == 1}
+
+
+def defined_names(source):
+    "Public names that a cell defines at its top level."
+    names = []
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)): names.append(node.name)
+        elif isinstance(node, ast.Assign): names += [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name): names.append(node.target.id)
+    return list(dict.fromkeys(n for n in names if not n.startswith("_")))
+
+
+def signature(obj, shorten=8):
+    "`(a, b=1, …)`: names and plain defaults; the types are in the table, and so is what comes after `shorten` parameters."
+    try: params = [p for p in inspect.signature(obj).parameters.values() if p.name != "self"]
+    except (TypeError, ValueError): return "()"
+    marks = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    parts, starred = [], False
+    for p in params:
+        starred |= p.kind is p.VAR_POSITIONAL
+        if p.kind is p.KEYWORD_ONLY and not starred: parts.append("*"); starred = True
+        default = "" if p.default is p.empty else "=" + (repr(p.default) if isinstance(p.default, (str, int, float, bool, tuple, type(None))) else "…")
+        parts.append(marks.get(p.kind, "") + p.name + default)
+    return "(" + ", ".join(parts if len(parts) <= shorten + 2 else [*parts[:shorten], "…"]) + ")"
+
+
+def type_name(anno):
+    "An annotation as the reader would write it."
+    if anno in (None, type(None), inspect.Parameter.empty): return ""
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", anno if isinstance(anno, str) else inspect.formatannotation(anno)).strip("'")
+
+
+def parameters(obj):
+    "What a caller may pass: [(name, type, default, meaning)], from the comments beside the parameters or the help of an option."
+    empty = inspect.Parameter.empty
+    try: names = [n for n in inspect.signature(obj).parameters if n != "self"]
+    except (TypeError, ValueError): return []
+    docs = docments(obj, full=True)
+    helps = {f.name: f.metadata.get("help") for f in dataclasses.fields(obj)} if dataclasses.is_dataclass(obj) else {}
+    rows = []
+    for name in names:
+        doc = docs.get(name) or {}
+        default = doc.get("default", empty)
+        shown = "" if default is empty else repr(default) if not repr(default).startswith("<") else "made anew"
+        meaning = doc.get("docment") if isinstance(doc.get("docment"), str) else helps.get(name)
+        rows.append((name, type_name(doc.get("anno", empty)), shown, meaning or ""))
+    return rows
+
+
+def table(obj):
+    "The parameters and the returned value as a markdown table; columns that are empty are left out."
+    rows = [(f"`{n}`", t and f"`{t}`", d and f"`{d}`", meaning) for n, t, d, meaning in parameters(obj)]
+    returns = {} if inspect.isclass(obj) else docments(obj, full=True).get("return") or {}
+    what, kind = returns.get("docment"), type_name(returns.get("anno"))
+    if isinstance(what, str) or kind not in ("", "None"):
+        rows.append(("*returns*", kind and f"`{kind}`", "", what if isinstance(what, str) else ""))
+    head = ("parameter", "type", "default", "meaning")
+    used = [i for i in range(4) if any(row[i] for row in rows)]
+    if not any(row[i] for row in rows for i in (1, 2, 3)): return ""
+    lines = [head, ("---",) * 4, *rows]
+    return "\n".join("| " + " | ".join(line[i].replace("|", "\\|") for i in used) + " |" for line in lines)
+
+
+def directive(kind, argument, options, body):
+    "A MyST directive between colons; its fence is longer than any within."
+    fence = ":" * (max([2, *map(len, re.findall(r"^:{3,}", body, re.M))]) + 1)
+    return "\n".join([f"{fence}{{{kind}}} {argument}", *(f":{k}: {v}" for k, v in options.items()), "", body, fence])
+
+
+def members(cls):
+    "Entries of the methods and properties that a class defines itself."
+    found = []
+    for name, value in vars(cls).items():
+        if name.startswith("_"): continue
+        if isinstance(value, property): found.append(directive("py:property", name, {}, inspect.getdoc(value) or ""))
+        elif isinstance(value, (staticmethod, classmethod)) or inspect.isfunction(value):
+            function = getattr(cls, name)
+            found.append(directive("py:method", name + signature(function), {}, described(function)))
+    return "\n\n".join(found)
+
+
+def described(obj):
+    "Docstring, then table."
+    return f"{inspect.getdoc(obj) or ''}\n\n{table(obj)}".strip()
+
+
+def constant_comment(source, name):
+    "The comment above or beside a constant."
+    beside = re.search(rf"^{name}\b.*\S  # (.+)$", source, re.M)
+    above = re.search(rf"((?:^#:? (?!%%).*\n)+){name}\b", source, re.M)
+    return beside[1] if beside else " ".join(line.lstrip("#: ") for line in above[1].splitlines()) if above else ""
+
+
+def said(module, name):
+    "What an exported name is: its docstring, or a constant's comment."
+    obj = getattr(module, name)
+    if not (inspect.isclass(obj) or inspect.isfunction(obj) or hasattr(obj, "__wrapped__")):
+        keys = f"Keys: {', '.join(f'`{key}`' for key in obj)}." if isinstance(obj, dict) and 0 < len(obj) <= 20 else ""
+        return constant_comment(inspect.getsource(module), name) or keys
+    known = inspect.getdoc(obj) or ""
+    return "" if known.startswith(f"{name}(") else known  # a dataclass without a docstring has its signature there
+
+
+def entry(module, name, source):
+    "The entry of one exported name."
+    obj, options = getattr(module, name), {"module": module.__name__}
+    if inspect.isclass(obj):
+        kind = "py:exception" if issubclass(obj, BaseException) else "py:class"
+        body = "\n\n".join(filter(None, [said(module, name), table(obj), members(obj)]))
+        return directive(kind, name + ("" if kind == "py:exception" else signature(obj)), options, body)
+    if inspect.isfunction(obj) or f"def {name}(" in source: return directive("py:function", name + signature(obj), options, described(obj))
+    return directive("py:data", name, options, said(module, name))
+
+
+def source_lines(mods):
+    "Where everything is written: {full name: \"w2s_nb/losses.py#L42\"}, methods included."
+    found = {}
+    for module in mods.values():
+        objects = {name: getattr(module, name) for name in module.__all__}
+        for name, cls in [pair for pair in objects.items() if inspect.isclass(pair[1])]: objects |= {f"{name}.{k}": v for k, v in vars(cls).items() if k[0] != "_"}
+        for name, obj in objects.items():
+            obj = obj.fget if isinstance(obj, property) else getattr(obj, "__func__", obj)
+            try: line = inspect.getsourcelines(inspect.unwrap(obj))[1]
+            except (TypeError, OSError): continue  # a constant
+            found[f"{module.__name__}.{name}"] = f"{module.__name__.replace('.', '/')}.py#L{line}"
+    return found
+
+
+def undocumented(mods):
+    "Exported functions and classes without a docstring, and parameters without a comment."
+    missing = []
+    for module in mods.values():
+        for name in module.__all__:
+            obj = getattr(module, name)
+            if not (inspect.isfunction(obj) or inspect.isclass(obj)) or getattr(obj, "__module__", "") != module.__name__: continue
+            if not said(module, name): missing.append(f"{module.__name__}.{name}: no docstring")
+            missing += [f"{module.__name__}.{name}: parameter {p} has no comment" for p, _, _, meaning in parameters(obj) if not meaning]
+    return missing
