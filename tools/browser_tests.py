@@ -101,6 +101,8 @@ def test_figure_hover(browser, home):
             page.wait_for_timeout(60)
             if figure.locator(".hoverlayer text").count(): break
         else: raise AssertionError("no value appeared under the pointer")
+        buttons = figure.locator(".modebar-btn").evaluate_all("buttons => buttons.map(b => b.dataset.title)")
+        assert buttons and not any(re.search("share|cloud", b, re.I) for b in buttons), f"a button sends the figure elsewhere: {buttons}"
         page.screenshot(path=SHOTS / "hover.png")
     assert not visit.problems, "\n".join(visit.problems)
 

@@ -18,11 +18,17 @@ def modules():
     return {p.stem: importlib.import_module(f"w2s_nb.{p.stem}") for p in sorted((ROOT / "w2s_nb").glob("[a-z]*.py"))}
 
 
+def home(module, name):
+    "The full name under which a module's name is documented: that of the module that defines it."
+    defined_in = getattr(getattr(module, name), "__module__", None) or ""
+    return f"{defined_in if defined_in.startswith('w2s_nb.') and callable(getattr(module, name)) else module.__name__}.{name}"
+
+
 def known_names(mods):
     "What a word in backticks may be linked to: {name: full name}; a short name that two modules use is left out."
-    full = {f"w2s_nb.{m}.{name}": f"w2s_nb.{m}.{name}" for m, mod in mods.items() for name in mod.__all__}
+    full = {f"w2s_nb.{m}.{name}": home(mod, name) for m, mod in mods.items() for name in mod.__all__}
     short = {}
-    for target in full: short.setdefault(target.rsplit(".", 1)[1], []).append(target)
+    for target in dict.fromkeys(full.values()): short.setdefault(target.rsplit(".", 1)[1], []).append(target)
     return full | {name: targets[0] for name, targets in short.items() if len(targets) == 1}
 
 

@@ -52,7 +52,7 @@ def check_site(site, mods):
     pages = {path.resolve(): Page(path.read_text(encoding="utf8")) for path in site.rglob("*.html")}
     checked, broken = broken_links(site, pages)
     ids = set().union(*(page.ids for page in pages.values()))
-    names = [f"{mod.__name__}.{name}" for mod in mods.values() for name in mod.__all__]
+    names = sorted({docs_api.home(mod, name) for mod in mods.values() for name in mod.__all__})
     problems = {"broken links": broken, "outside requests": outside_requests(site, pages), "names without an entry": [n for n in names if n not in ids],
                 "names without comments": docs_api.undocumented(mods)}
     print(f"checked {len(pages)} pages, {checked} links within the site, {len(names)} exported names")

@@ -26,7 +26,8 @@ def option(
     return field(default=default, metadata=dict(help=help))
 
 
-DEFAULT_LADDER, DEFAULT_TASKS = ["gpt2", "gpt2-medium", "gpt2-large"], ["sciq"]
+DEFAULT_LADDER = ["micro-8k", "micro-17k", "micro-36k", "micro-121k", "micro-256k"]
+DEFAULT_TASKS = ["micro-reviews", "micro-grammar", "micro-sums"]
 
 # %% ../nbs/14_cli.ipynb #e7f6c011
 @dataclass
@@ -228,7 +229,7 @@ def root_of(
     "Folder of the stored runs."
     return Path(options.results_folder) / options.sweep_subfolder
 
-# %% ../nbs/14_cli.ipynb #4523540f
+# %% ../nbs/14_cli.ipynb #4ec9599f
 def _ends_clearly(command):
     "Run a command; wrong input becomes one sentence on standard error and exit status 2."
     import warnings
@@ -283,7 +284,7 @@ def _typed(value):
     if isinstance(value, dict): value = ",".join(f"{k}={v}" for k, v in value.items())
     return shlex.quote(str(value))
 
-# %% ../nbs/14_cli.ipynb #9400f1b2
+# %% ../nbs/14_cli.ipynb #f5ca38f7
 def w2s_sweep(
     argv: list[str] | None = None,  # words after the command; None: sys.argv
 ) -> None:
@@ -343,7 +344,7 @@ def accuracy_text(
         blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); rows learn from columns\n" + wide.map("{:.3f}".format, na_action="ignore").fillna("").to_string(index_names=False))
     return "\n".join(blocks)
 
-# %% ../nbs/14_cli.ipynb #f5ca38f7
+# %% ../nbs/14_cli.ipynb #6f4b6612
 def w2s_train_weak_to_strong(
     argv: list[str] | None = None,  # words after the command; None: sys.argv
 ) -> None:
@@ -387,7 +388,7 @@ def _weak_to_strong(o):
     (root_of(o) / name).write_text(json.dumps(found, indent=1))
     print("\n".join(f"{key}: {value}" for key, value in found.items()))
 
-# %% ../nbs/14_cli.ipynb #c2356069
+# %% ../nbs/14_cli.ipynb #b7a56873
 def w2s_table(
     argv: list[str] | None = None,  # words after the command; None: sys.argv
 ) -> None:

@@ -180,7 +180,7 @@ def _key(config, leave_out=()): return json.dumps({k: v for k, v in config.items
 
 def _is_truth(config): return not config["teacher"] and not config["weak_labels"]
 
-
+# %% ../nbs/13_collect.ipynb #4ec9599f
 class _Index:
     "Finds supervisors and ceilings among the runs."
     def __init__(self, found):
@@ -216,7 +216,7 @@ class _Index:
         different = [[k for k in config if k not in METHOD_FIELDS and f.config[k] != config[k]] for f in runs]
         return next(((f, d) for f, d in zip(runs, different) if not d), (runs[0], different[0]) if len(runs) == 1 else (None, []))
 
-# %% ../nbs/13_collect.ipynb #9400f1b2
+# %% ../nbs/13_collect.ipynb #f5ca38f7
 def _compare(student, weak, ceiling):
     "Accuracies and PGR of the three on their shared rows; what is missing is NaN."
     runs = {name: f for name, f in dict(shared=student, weak=weak, ceiling=ceiling).items() if f}
@@ -238,7 +238,7 @@ def _chain(config, index):
     before, loss = _chain(teacher, index), teacher["loss"]
     return (f"{before} → " if before else "") + teacher["model"] + (f" ({loss})" if before and loss != "xent" else "")
 
-# %% ../nbs/13_collect.ipynb #f5ca38f7
+# %% ../nbs/13_collect.ipynb #6f4b6612
 @lru_cache(maxsize=512)
 def _n_params(model):
     "Number of parameters: from the table of models, or the weights in a local directory; NaN if neither is there."
@@ -263,7 +263,7 @@ def _row(f, index, half):
     return row | dict(ceiling=named if ceiling else None, path=f.path, weak_path=weak and weak.path, ceiling_path=ceiling
                       and ceiling.path) | _texts(c)
 
-# %% ../nbs/13_collect.ipynb #6f4b6612
+# %% ../nbs/13_collect.ipynb #785f3ec7
 CONFIG_COLUMNS = tuple(name for name in _DEFAULTS
                        if name not in ("task", "model", "teacher", "weak_labels", "train_half", "loss", "tune", "seed"))
 COLUMNS = ("task", "model", "n_params", "teacher", "loss", "tune", "seed", "train_half", "settings", "accuracy", "se", "low",
@@ -296,7 +296,7 @@ def _sorted(table):
              r.path) for r, w in zip(table.itertuples(), weak)]
     return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
 
-# %% ../nbs/13_collect.ipynb #535fa30d
+# %% ../nbs/13_collect.ipynb #c2356069
 def results_table(
     root="results",         # a folder with runs of ours or the reference's at any depth, a list of `Run`s, or a DataFrame of numbers
     ceiling: str = "weak",  # half that the ceilings were trained on: "weak" (the reference) or "transfer" (the paper)
@@ -312,7 +312,7 @@ def results_table(
                       f"or choose ceiling={'transfer' if ceiling == 'weak' else 'weak'!r}.", stacklevel=2)
     return _sorted(table.assign(settings=_settings(table)))
 
-# %% ../nbs/13_collect.ipynb #c2356069
+# %% ../nbs/13_collect.ipynb #b7a56873
 def predictions_of(
     path: str,  # the `path` of a row of the table
 ) -> Predictions | None:

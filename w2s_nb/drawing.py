@@ -132,7 +132,7 @@ def text_width(
     "About how wide text is, in pixels."
     return max((len(line) for line in lines), default=0) * size * 0.56
 
-
+# %% ../nbs/13_drawing.ipynb #785f3ec7
 def new_page(
     titles: Sequence[str] = ("",),  # one for every panel, row by row
     cols: int = 1,                  # panels in a row
@@ -164,7 +164,7 @@ def new_page(
                 ticklen=4, automargin=False)
     return fig.update_xaxes(**axis, title_standoff=6).update_yaxes(**axis, title_standoff=8)
 
-# %% ../nbs/13_drawing.ipynb #535fa30d
+# %% ../nbs/13_drawing.ipynb #c2356069
 def band_shade(
     n: int,  # curves in a panel
 ) -> float:
@@ -206,7 +206,7 @@ def add_curve(
                     line=dict(color=colour, dash=style[0], width=width),
                     marker=dict(symbol=style[1], size=8, color=colour), row=row, col=col, **hover)
 
-# %% ../nbs/13_drawing.ipynb #b7a56873
+# %% ../nbs/13_drawing.ipynb #5f9c4ab0
 def add_legend(
     fig: go.Figure,
     title: str,       # of the group
@@ -222,7 +222,7 @@ def add_legend(
                         **(dict(legendgrouptitle=dict(text=title, font_size=12)) if i == 0 else {}))
     fig.update_layout(legend_groupclick="togglegroup")
 
-# %% ../nbs/13_drawing.ipynb #670671cd
+# %% ../nbs/13_drawing.ipynb #59e19706
 def label_ticks(
     fig: go.Figure,               # a page
     places: Sequence[float],      # (n,) on the horizontal axis, ascending
@@ -246,7 +246,7 @@ def label_ticks(
     fig.update_xaxes(range=list(extent), tickvals=list(places), ticktext=[""] * len(places), selector=dict(anchor=f"y{n}"))
     return int(14 + 0.72 * text_width([labels[i] for i in kept], 11) + 16)
 
-# %% ../nbs/13_drawing.ipynb #86e50149
+# %% ../nbs/13_drawing.ipynb #9f14025a
 WRITTEN = (".html", ".png", ".svg", ".pdf")
 
 

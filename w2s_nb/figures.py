@@ -46,37 +46,41 @@ def draw_points(
 ) -> go.Figure:
     "Panels of curves, with a legend for colours and one for methods."
     panels, methods = list(dict.fromkeys(points.panel)), list(dict.fromkeys(points.method.dropna()))
-    names, t, styles = short_names(curves, 34), THEMES[check_choice("theme", theme, THEMES)], method_styles(methods)
-    coloured = [c for c in curves if not c.endswith(TRUTH)]
-    looks = {c: (t.ink, t.ink_width) for c in curves} | {c: (colour, 2)
-                                                         for c, colour in supervisor_colours(coloured, theme).items()}
+    names, looks, styles, t = short_names(curves, 34), _looks(curves, theme), method_styles(methods), THEMES[theme]
     right = max(110, text_width([*names.values(), *methods, colour_title, method_title]) + 62)
     legend = LINE * (len(curves) + 1 + (len(methods) + 1) * (len(methods) > 1))
     below = 34 + (14 + int(0.72 * text_width(list(ticks.values()), 11)) + 8 if ticks else 26)
-    rows, left, gap, between = -(-len(panels) // cols), 68, 54, 16 if shared_x else below
-    own = [isinstance(y_title, dict) and y_title.get(p, "").startswith(p)
-           for p in panels]                      # its vertical axis names it already
-    fig = new_page(["" if named or len(panels) == 1 else p for p, named in zip(panels, own)], cols,
-                   max(height, (legend - (rows - 1) * (between + 36)) / rows), below, between, right, gap,
-                   width, theme=theme)
-    pixels = (width - left - right - (cols - 1) * gap) / cols
+    rows, gap, between = -(-len(panels) // cols), 54, 16 if shared_x else below
+    named = [isinstance(y_title, dict) and y_title.get(p, "").startswith(p) for p in panels]   # by the vertical axis
+    fig = new_page(["" if own or len(panels) == 1 else p for p, own in zip(panels, named)], cols,
+                   max(height, (legend - (rows - 1) * (between + 36)) / rows), below, between, right, gap, width, theme=theme)
+    pixels = (width - fig.layout.margin.l - right - (cols - 1) * gap) / cols
     for i, panel in enumerate(panels):
-        mine, at = points[points.panel == panel], (i // cols + 1, i % cols + 1)
-        if panel in bars: mine = _apart(mine, points)
-        lines = mine.groupby(["curve", "method", *(["line"] if "line" in mine else [])], sort=False, dropna=False)
-        for (curve, method, *_), line in lines:
-            colour, thick = looks[curve]
-            add_curve(fig, line.sort_values("x"), names[curve], colour, styles.get(method, ("solid", "circle")), at,
-                      width=thick, bars=panel in bars,
-                      mode="lines+markers" if markers else "lines", shade=band_shade(len(lines)))
-        last = i + cols >= len(panels)
+        mine, last = points[points.panel == panel], i + cols >= len(panels)
+        _draw_panel(fig, _apart(mine, points) if panel in bars else mine, (i // cols + 1, i % cols + 1), names, looks, styles,
+                    bars=panel in bars, mode="lines+markers" if markers else "lines")
         shown = {x: label if last or not shared_x else "" for x, label in (ticks or {}).items()}
         _label_panel(fig, i, panel, shown, pixels, x_title if last else "", y_title, below, theme)
     if shared_y: fig.update_yaxes(matches="y")
-    add_legend(fig, colour_title, {names[c]: (looks[c][0], ("solid", ""), looks[c][1])
-                                   for c in sorted(curves, key=lambda c: not c.endswith(TRUTH))})
+    add_legend(fig, colour_title, {names[c]: (looks[c][0], ("solid", ""), looks[c][1]) for c in looks})
     if len(methods) > 1: add_legend(fig, method_title, {m: (t.text, styles[m], 2) for m in methods}, switches=False)
     return fig
+
+# %% ../nbs/13b_figures.ipynb #2c624232
+def _looks(curves, theme):
+    "Colour and width of every curve, those of the ground truth first."
+    t, coloured = THEMES[check_choice("theme", theme, THEMES)], [c for c in curves if not c.endswith(TRUTH)]
+    colours = supervisor_colours(coloured, theme)
+    return {c: (t.ink, t.ink_width) for c in curves if c not in colours} | {c: (colours[c], 2) for c in coloured}
+
+
+def _draw_panel(fig, points, at, names, looks, styles, **how):
+    "The curves of one panel."
+    lines = points.groupby(["curve", "method", *(["line"] if "line" in points else [])], sort=False, dropna=False)
+    for (curve, method, *_), line in lines:
+        colour, width = looks[curve]
+        add_curve(fig, line.sort_values("x"), names[curve], colour, styles.get(method, ("solid", "circle")), at,
+                  width=width, shade=band_shade(len(lines)), **how)
 
 
 def _apart(points, every):
@@ -98,7 +102,7 @@ def _label_panel(fig, i, panel, ticks, pixels, x_title, y_title, below, theme):
                            text=x_title, showarrow=False, font_size=12)
     fig.update_yaxes(title=y_title if isinstance(y_title, str) else y_title.get(panel, ""), selector=dict(anchor=f"x{n}"))
 
-# %% ../nbs/13b_figures.ipynb #19581e27
+# %% ../nbs/13b_figures.ipynb #4a44dc15
 def size_text(
     n: float,  # number of parameters, or a fraction of some compute
 ) -> str:
@@ -118,7 +122,7 @@ def _sizes(table, short=False):
     for m, x in place.items(): labels.setdefault(x, []).append(names[m])
     return place, {x: size_text(10 ** x) if short else f"{' / '.join(m)} ({size_text(10 ** x)})" for x, m in labels.items()}
 
-# %% ../nbs/13b_figures.ipynb #4fc82b26
+# %% ../nbs/13b_figures.ipynb #6b51d431
 def _seed_means(table, value="accuracy"):
     "Means over seeds; of several tasks the median of their means: columns model, curve, method, y, low, high, hover."
     table = table.assign(curve=table.teacher.fillna(TRUTH), method=table.loss.where(table.teacher.notna()))
@@ -130,7 +134,7 @@ def _seed_means(table, value="accuracy"):
             for key, g in means.groupby(["model", "curve", "method"], sort=False, dropna=False)]
     return pd.DataFrame(rows)
 
-
+# %% ../nbs/13b_figures.ipynb #3fdba35f
 def _pgr_points(table, n_boot=4000):
     "Defined PGRs of pairs with weak ≠ strong, over several tasks their median; and how many are undefined, of how many."
     pairs = {}
@@ -164,7 +168,7 @@ def _students(table, losses, task=None):
                           "Run a sweep, or choose other tasks or losses.")
     return found
 
-# %% ../nbs/13b_figures.ipynb #3fdba35f
+# %% ../nbs/13b_figures.ipynb #e629fa65
 def plot_size(
     table="results",                          # of `results_table`, or what that accepts
     task: str | Sequence[str] | None = None,  # a task, or several for their median; None: all
@@ -193,7 +197,7 @@ def plot_size(
 
 def _curves(table): return [TRUTH, *(m for m in model_order(table) if m in set(table.teacher))]
 
-# %% ../nbs/13b_figures.ipynb #9400f1b2
+# %% ../nbs/13b_figures.ipynb #6f4b6612
 def plot_confidence(
     table="results",                          # of `results_table`, or what that accepts
     task: str | Sequence[str] | None = None,  # a task, or several for their median; None: all
@@ -204,7 +208,7 @@ def plot_confidence(
     "Accuracy and PGR of one loss against naive fine-tuning (dotted). Paper, figure 5."
     return plot_size(table, task, [NAIVE, loss], theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #785f3ec7
+# %% ../nbs/13b_figures.ipynb #c2356069
 def plot_tasks(
     table="results",                             # of `results_table`, or what that accepts
     task: Sequence[str] | None = None,           # which tasks; None: all
@@ -222,7 +226,7 @@ def plot_tasks(
                        y_title=titles, cols=min(cols, len(titles)),
                        height=200, theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #b7a56873
+# %% ../nbs/13b_figures.ipynb #670671cd
 def plot_agreement(
     table="results",                             # of `results_table`, or what that accepts
     task: str | Sequence[str] | None = None,     # a task, or several for their median; None: all
@@ -244,7 +248,7 @@ def plot_agreement(
                        x_title="parameters of the student", cols=3, height=260, shared_y=True,
                        y_title={"all test rows": "agreement"}, theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #35135aaa
+# %% ../nbs/13b_figures.ipynb #eb1e33e8
 def summary_bars(
     table="results",      # of `results_table`, or what that accepts
     naive: str = NAIVE,   # the loss of naive fine-tuning
@@ -269,7 +273,7 @@ def summary_bars(
         raise ConfigError("No student of a smaller supervisor in this table: the bars need one. Run a sweep over two models or more.")
     return pd.DataFrame(out)
 
-# %% ../nbs/13b_figures.ipynb #624b60c5
+# %% ../nbs/13b_figures.ipynb #e29c9c18
 def _numbers(values): return values.map(("{:.3f}" if values.abs().max() <= 1.5 else "{:.1f}").format)
 
 
@@ -302,7 +306,7 @@ def plot_bars(
     if chance is not None: fig.add_hline(y=chance, line=dict(color=t.text, width=1, dash="dash"))
     return fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.06).update_yaxes(title=y_title, rangemode="tozero")
 
-# %% ../nbs/13b_figures.ipynb #76a50887
+# %% ../nbs/13b_figures.ipynb #aea92132
 def plot_probes(
     bars: pd.DataFrame,           # columns bar, value; low, high if known
     y_title: str = "accuracy",
@@ -321,7 +325,7 @@ def plot_probes(
                 hovertemplate="%{x}: %{y:.4g}<extra></extra>")
     return fig.update_yaxes(title=y_title, rangemode="tozero")
 
-# %% ../nbs/13b_figures.ipynb #0b918943
+# %% ../nbs/13b_figures.ipynb #3d914f93
 def _stages(table):
     "Every stage of every chain that is no part of a longer one: (the run's rows, first supervisor, chain)."
     names = lambda chain: [link.split(" (")[0] for link in chain.split(" → ")]
@@ -361,7 +365,7 @@ def plot_chains(
     return draw_points(points, _curves(plain), method_title="training", ticks=ticks, x_title="model (parameters)", height=330,
                        theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #71ee45a3
+# %% ../nbs/13b_figures.ipynb #25fc0e70
 def learning_curves(
     source="results",  # a folder, or a list of `Run`s
 ) -> pd.DataFrame:     # task, model, teacher, loss, seed, epoch, accuracy, weak_agreement
@@ -376,7 +380,7 @@ def learning_curves(
                       weak_agreement=record.get("weak_agreement", np.nan)) for record in history if "eval_accuracy" in record]
     return pd.DataFrame(rows, columns=["task", "model", "teacher", "loss", "seed", "epoch", "accuracy", "weak_agreement"])
 
-# %% ../nbs/13b_figures.ipynb #811786ad
+# %% ../nbs/13b_figures.ipynb #31489056
 STOPS = {"last": "square-open", "best (oracle)": "star-open", "weak labels": "diamond-open"}
 
 
@@ -386,7 +390,7 @@ def _stops(curve):
     if "weak_agreement" in curve and curve.weak_agreement.notna().any(): at["weak labels"] = curve.weak_agreement.idxmax()
     return [(rule, curve.epoch[i], curve.y[i]) for rule, i in at.items()]
 
-
+# %% ../nbs/13b_figures.ipynb #98010bd9
 def plot_learning(
     curves: pd.DataFrame,     # of `learning_curves`: task, model, teacher, loss, seed, epoch, accuracy; weak_agreement if known
     cols: int = 3,            # panels in a row, one a task
@@ -426,7 +430,7 @@ def _mark_stops(fig, points, cols, theme):
     add_legend(fig, "stop", used, switches=False)
     return fig
 
-# %% ../nbs/13b_figures.ipynb #2858dcd1
+# %% ../nbs/13b_figures.ipynb #7688b6ef
 def _columns(data, needed, what):
     "Check a table of numbers; a `ConfigError` names what is missing."
     missing = [c for c in needed if c not in data]
@@ -446,7 +450,7 @@ def _sized(data):
     place, ticks = _sizes(data)
     return data.assign(x=data.model.map(place)), ticks
 
-# %% ../nbs/13b_figures.ipynb #02d20bbd
+# %% ../nbs/13b_figures.ipynb #6208ef0f
 def plot_prompting(
     data: pd.DataFrame,    # columns model, n_params, method, labels ("ground truth", or whose they are), accuracy; low, high; task
     theme: str = "light",
@@ -458,7 +462,7 @@ def plot_prompting(
     curves = sorted(dict.fromkeys(data.labels), key=lambda c: c != TRUTH)
     return draw_points(points, curves, "labels", "method", ticks, "model (parameters)", height=300, theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #3e1e967e
+# %% ../nbs/13b_figures.ipynb #81b8a03f
 def plot_generative(
     data: pd.DataFrame,    # columns model, n_params, teacher (None: ceiling), method ("naive", "generative"), accuracy; low, high; task
     theme: str = "light",
@@ -472,7 +476,7 @@ def plot_generative(
     return draw_points(points, [c for c in order if c in set(points.curve)], method_title="training", ticks=ticks,
                        x_title="model (parameters)", height=300, theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #81b8a03f
+# %% ../nbs/13b_figures.ipynb #108c995b
 def plot_easy_to_hard(
     data: pd.DataFrame,    # columns cutoff (easiest first), trained_on, accuracy; low, high; tested_on
     theme: str = "light",
@@ -489,7 +493,7 @@ def plot_easy_to_hard(
     return draw_points(points, curves, "trained on", ticks=ticks, x_title="hardest rows in training", cols=min(2, n),
                        height=260 if n > 1 else 320, theme=theme, width=width)
 
-# %% ../nbs/13b_figures.ipynb #108c995b
+# %% ../nbs/13b_figures.ipynb #a21855da
 def plot_errors(
     data: pd.DataFrame,    # columns model, n_params, structure, and pgr, agreement or both; pgr_low, pgr_high, agreement_low …
     theme: str = "light",

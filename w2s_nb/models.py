@@ -25,6 +25,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
+from . import micro
 from .tokens import Batch
 
 # %% ../nbs/04_models.ipynb #e7f6c011
@@ -81,6 +82,9 @@ MODELS = {spec.name: spec for spec in [
     *(_spec(f"HuggingFaceTB/SmolLM2-{size}", n) for size, n in _SMOL.items()),
     *(_spec(f"allenai/OLMo-2-{size}", n) for size, n in _OLMO2.items()),
 ]}
+
+
+MODELS |= {name: ModelSpec(name, rung["path"], rung["lr"], rung["n_params"], eval_batch=256) for name, rung in micro.MICRO_LADDER.items()}
 
 
 def register_model(

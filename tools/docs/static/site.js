@@ -2,6 +2,7 @@
 const here = document.currentScript.src;
 const figures = document.querySelectorAll(".figure-plotly");
 const CLEAR = "rgba(0,0,0,0)";
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendChartToCloud"] };  // figures stay on this page
 let library = null;
 
 function plotly() {  // loaded once, and only on pages that have a figure
@@ -16,7 +17,7 @@ function inPageColours({ width, ...layout }) {  // a figure with a ground of its
   if (layout.paper_bgcolor && !/rgba\(.*, ?0\)/.test(layout.paper_bgcolor)) return layout;
   const text = getComputedStyle(document.body).color, line = "rgba(128,128,128,.6)", grid = "rgba(128,128,128,.25)";
   const template = structuredClone(layout.template ?? {});
-  template.layout = { ...template.layout, paper_bgcolor: CLEAR, plot_bgcolor: CLEAR };
+  template.layout = { ...template.layout, paper_bgcolor: CLEAR, plot_bgcolor: CLEAR, modebar: { bgcolor: CLEAR, color: line, activecolor: text } };
   for (const axis of ["xaxis", "yaxis"]) {
     template.layout[axis] = { ...template.layout[axis], gridcolor: grid, zerolinecolor: line, linecolor: line, tickcolor: line };
   }
@@ -26,7 +27,7 @@ function inPageColours({ width, ...layout }) {  // a figure with a ground of its
 async function draw(figure) {
   const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
   const Plotly = await plotly();
-  await Plotly.react(figure.firstElementChild, data, inPageColours(layout), { responsive: true, displaylogo: false });
+  await Plotly.react(figure.firstElementChild, data, inPageColours(layout), CONFIG);
   figure.classList.add("drawn");
 }
 
