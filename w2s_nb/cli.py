@@ -87,6 +87,7 @@ class SweepOptions(RunOptions):
     losses: list[str] = option(["xent"], "losses of the students")
     seeds: list[int] = option([0], "repetitions")
     ceiling: str = option("weak", "half that the ceilings learn: weak (as the reference) or transfer (as the paper)")
+    workers: int = option(1, "processes on this machine, for small models on a CPU; each takes whole tasks and seeds")
 
 
 @dataclass
@@ -298,7 +299,7 @@ def _sweep(o):
     from w2s_nb.sweep import plan, run_all
     configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, o.ceiling, **settings(o, o.losses))
     print(f"{len(configs)} runs in {root_of(o)}", flush=True)
-    runs = run_all(configs, root_of(o), **execution(o))
+    runs = run_all(configs, root_of(o), workers=o.workers, **execution(o))
     report(results_table(runs, ceiling=o.ceiling), root_of(o))
 
 

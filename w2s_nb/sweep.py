@@ -6,12 +6,17 @@
 __all__ = ['DEFAULT_TASKS', 'ground_truth', 'plan', 'run_all', 'sweep']
 
 # %% ../nbs/11_sweep.ipynb #d4735e3a
+import contextlib
+import multiprocessing
+import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import torch
 from tqdm.auto import tqdm
 
 from .config import RunConfig, is_stored, load_rows, load_tokens, slug
@@ -66,9 +71,11 @@ def run_all(
     configs: Sequence[RunConfig],    # what to run, supervisors first
     root: str | Path = "results",    # folder of stored runs
     progress: bool | None = None,    # a bar; None: a bar if someone is watching, else a line for every trained run
+    workers: int = 1,                # processes on this machine; tasks and models must be known to a fresh import of the package
     **options,                       # further arguments of `train_run`
 ) -> list[Run]:
     "Train what is not stored yet, and return every run. Failures are raised together, after all else is stored."
+    if workers > 1: return _in_workers(configs, root, workers, options)
     show, data_dir, force = is_interactive() if progress is None else progress, options.get("data_dir"), options.get("force")
     todo = [force or not is_stored(config, root, data_dir) for config in configs]
     for config, new in zip(configs, todo):                       # rows and tokens that are wrong end the sweep before it begins
@@ -90,6 +97,30 @@ def run_all(
     if failed:
         raise ConfigError(f"{len(failed)} of {len(configs)} runs failed; the others are stored in {str(root)!r}. " + " ".join(failed.values()))
     return done
+
+
+def _in_workers(configs, root, workers, options):
+    "Every task and seed is a sweep of its own, so each goes to a process as a whole."
+    groups, start, done, failed = {}, time.time(), {}, []
+    for config in configs: groups.setdefault((config.task, config.seed), []).append(config)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_of, (workers,)) as pool:
+        futures = {pool.submit(_run_quietly, group, root, options): key for key, group in groups.items()}
+        for i, future in enumerate(as_completed(futures), 1):
+            key = futures[future]
+            try: done[key] = future.result()
+            except ConfigError as e: failed.append(str(e))
+            left = (time.time() - start) * (len(groups) - i) / i
+            print(f"[{i}/{len(groups)}] {key[0]}, seed {key[1]}: {len(groups[key])} runs{' with failures' if key not in done else ''}, about {_clock(left)} left", flush=True)
+    if failed: raise ConfigError(" ".join(failed))
+    found = {key: iter(runs) for key, runs in done.items()}
+    return [next(found[config.task, config.seed]) for config in configs]
+
+
+def _one_of(workers): torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+
+
+def _run_quietly(configs, root, options):
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing): return run_all(configs, root, False, **options)
 
 
 def _name(config): return f"{config.task}, {slug(config.model)}{' from ' + slug(config.teacher.model) if config.teacher else ''}, {config.loss}, seed {config.seed}"
