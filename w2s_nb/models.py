@@ -326,6 +326,7 @@ def load_classifier(
     check_choice("tune", tune, TUNES); check_choice("head", head, ("zero", "unembedding")); check_choice("dtype", dtype, DTYPES)
     backbone = load_backbone(spec, dtype, dropout, device_map, trust_remote_code)
     causal = is_causal(backbone.config)
+    if causal: backbone.config.pad_token_id = None      # padding is on the right and never read: no warning about a missing mask
     if checkpointing and tune != "probe": backbone.gradient_checkpointing_enable(dict(use_reentrant=False))
     if tune == "lora":
         torch.manual_seed(seed)
