@@ -6,14 +6,11 @@
 __all__ = ['GOOD', 'BAD', 'TURNS', 'ASPECTS', 'STRONG', 'TURNED', 'SINGULAR', 'PLURAL', 'SELF', 'THINGS', 'ALONE', 'PERSON',
            'THING', 'DETERMINERS', 'WHEN', 'WHERE', 'NUMBERS', 'OPEN', 'CLOSE', 'NAMES', 'MICRO_TASKS', 'SPLITS',
            'FRAME', 'VOCAB', 'MICRO_LADDER', 'pick', 'zipf', 'coin', 'polarity', 'clause', 'review', 'broken',
-           'grammar', 'term', 'sums', 'brackets', 'most', 'rows', 'pairs', 'micro_tokenizer', 'corpus', 'padded',
-           'reading_loss', 'read', 'new_model', 'pretrain', 'zero_shot']
+           'grammar', 'term', 'sums', 'is_balanced', 'brackets', 'most', 'rows', 'pairs', 'micro_tokenizer', 'corpus',
+           'padded', 'reading_loss', 'read', 'new_model', 'pretrain', 'zero_shot']
 
 # %% ../nbs/01_micro.ipynb #d4735e3a
-import json
-import math
 import random
-import time
 import zlib
 from pathlib import Path
 
@@ -189,6 +186,17 @@ def sums(
 OPEN, CLOSE = "( [ { <".split(), ") ] } >".split()
 
 
+def is_balanced(
+    words: list[str],  # brackets
+) -> bool:
+    "Whether every bracket closes the last one that is open."
+    stack = []
+    for b in words:
+        if b in OPEN: stack.append(b)
+        elif not stack or OPEN.index(stack.pop()) != CLOSE.index(b): return False
+    return not stack
+
+
 def brackets(
     rng: random.Random,  # the source of randomness
 ) -> dict:
@@ -204,6 +212,7 @@ def brackets(
         if kind < .65 and others: how, (_, other, _) = "swap", pick(rng, others); out[to], out[other] = out[other], out[to]
         elif kind < .9: how, out[to] = "kind", CLOSE[pick(rng, [j for j in range(4) if j != k])]
         else: how, out[at], out[to] = "turn", CLOSE[k], OPEN[k]
+    if is_balanced(out): how, span = "", 0     # a pair turned inside one of its own kind stays balanced
     return dict(text=" ".join(out) + " ok ?", label=int(not how), how=how, nesting=depth, span=span, difficulty=min(3, depth - 1))
 
 # %% ../nbs/01_micro.ipynb #785f3ec7
