@@ -176,7 +176,7 @@ def _faint(colour, alpha):
     "The colour of a band."
     return f"rgba({','.join(f'{c:.0f}' for c in _rgb(colour))},{alpha})"
 
-
+# %% ../nbs/13_drawing.ipynb #b7a56873
 def add_curve(
     fig: go.Figure,              # a page
     data: pd.DataFrame,          # one row a point, in drawing order; columns x, y, and where known low, high, hover
@@ -206,7 +206,7 @@ def add_curve(
                     line=dict(color=colour, dash=style[0], width=width),
                     marker=dict(symbol=style[1], size=8, color=colour), row=row, col=col, **hover)
 
-# %% ../nbs/13_drawing.ipynb #5f9c4ab0
+# %% ../nbs/13_drawing.ipynb #670671cd
 def add_legend(
     fig: go.Figure,
     title: str,       # of the group
@@ -222,7 +222,7 @@ def add_legend(
                         **(dict(legendgrouptitle=dict(text=title, font_size=12)) if i == 0 else {}))
     fig.update_layout(legend_groupclick="togglegroup")
 
-# %% ../nbs/13_drawing.ipynb #59e19706
+# %% ../nbs/13_drawing.ipynb #35135aaa
 def label_ticks(
     fig: go.Figure,               # a page
     places: Sequence[float],      # (n,) on the horizontal axis, ascending
@@ -246,7 +246,7 @@ def label_ticks(
     fig.update_xaxes(range=list(extent), tickvals=list(places), ticktext=[""] * len(places), selector=dict(anchor=f"y{n}"))
     return int(14 + 0.72 * text_width([labels[i] for i in kept], 11) + 16)
 
-# %% ../nbs/13_drawing.ipynb #9f14025a
+# %% ../nbs/13_drawing.ipynb #76a50887
 WRITTEN = (".html", ".png", ".svg", ".pdf")
 
 

@@ -17,7 +17,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from .collect import CONFIG_COLUMNS, as_table, predictions_of, results_table
-from .drawing import (LINE, NAIVE, THEMES, add_curve, add_legend, band_shade, label_ticks, method_styles, new_page, short_names,
+from .drawing import (LINE, NAIVE, THEMES, add_curve, add_legend, band_shade, label_ticks, method_styles, new_page,
+                            short_names,
                             supervisor_colours, text_width)
 from .evaluation import Estimate, pgr
 from .intervals import PGR, _ratio, _t_draws, median_pgr, paired_difference, pgr_pairs
