@@ -330,15 +330,16 @@ def _learn(config, x, soft, x_test, evaluate, how):
 
 
 @lru_cache(maxsize=32)
-def _n_params(name):
-    with torch.device("meta"): return sum(p.numel() for p in load_network(image_model(name, pretrained=False)).parameters())
+def _n_params(name, what):
+    "Parameters of a network, with the head of its weights (what='logits') or without."
+    with torch.device("meta"): return sum(p.numel() for p in load_network(image_model(name, pretrained=False), what).parameters())
 
 
 def _summary(config, found, weak, seconds):
     estimate = lambda e: {key: float(getattr(e, key)) for key in ("value", "se", "low", "high", "n")}
     a = accuracy(found)
     return dict(accuracy=a.value, accuracy_se=a.se, test=estimate(a), agreement={k: estimate(e) for k, e in agreement(found, weak).items()} if weak else None,
-                n_params=_n_params(config.model), seconds=seconds, versions=dict(w2s_nb=__version__, torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
+                n_params=_n_params(config.model, "logits" if config.tune == "own head" else "features"), seconds=seconds, versions=dict(w2s_nb=__version__, torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__))
 
 # %% ../nbs/12_vision.ipynb #785f3ec7
 def vision_plan(
