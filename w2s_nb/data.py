@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['TASKS', 'MICRO_ROWS', 'FILE_READERS', 'Task', 'format_sciq', 'format_boolq', 'format_cosmos_qa',
-           'format_anthropic_hh', 'format_amazon_polarity', 'register_task', 'format_micro', 'task_from_hub',
-           'task_from_rows', 'find_file', 'raw_rows', 'choose_rows', 'as_distribution', 'format_rows', 'balance_rows',
-           'load_task', 'split_halves', 'fingerprint']
+           'format_anthropic_hh', 'format_anthropic_hh_pairs', 'format_amazon_polarity', 'register_task',
+           'format_micro', 'task_from_hub', 'task_from_rows', 'find_file', 'raw_rows', 'choose_rows', 'as_distribution',
+           'format_rows', 'balance_rows', 'load_task', 'split_halves', 'deal', 'fingerprint']
 
 # %% ../nbs/02_data.ipynb #d4735e3a
 import csv
@@ -43,9 +43,13 @@ class Task:
     rows: Callable | None = None                # split name -> list of raw rows, for tasks that are in memory or generated
     group: Callable | None = None               # raw row -> what it shares with other rows; None: every row stands alone
     n_classes: int = 2                          # number of classes C
+    pairs: bool = False                         # `format` gives ((text, other text), which is better: 0 or 1)
+    folder: str | None = None                   # folder in `data_dir`, where it has another name than the task
+    answers: tuple | None = None                # words that answer a prompt, a tuple for each class; None: "0", "1", …
 
     def __post_init__(self):
         if self.n_classes < 2: raise ConfigError(f"Task {self.name!r} has n_classes={self.n_classes}: a task needs at least two classes.")
+        if self.pairs and self.n_classes != 2: raise ConfigError(f"Task {self.name!r} has pairs and n_classes={self.n_classes}: a pair has two sides, so leave n_classes out.")
         if self.hub is None and self.rows is None:
             raise ConfigError(f"Task {self.name!r} has no source: give `hub`, the id of a dataset on the hub, or `rows`, a function of the split name.")
 
@@ -80,6 +84,12 @@ def format_anthropic_hh(row, rng):
     return row["chosen" if label else "rejected"], label
 
 
+def format_anthropic_hh_pairs(row, rng):
+    "Both dialogues, in an order decided by a coin, and which of them people preferred."
+    label = _coin(rng)
+    return (row["rejected"], row["chosen"]) if label else (row["chosen"], row["rejected"]), label
+
+
 def format_amazon_polarity(row, rng):
     "A product review, bad (0) or good (1)."
     return f"{row['title']} {row['content']}", row["label"]
@@ -96,6 +106,8 @@ TASKS = {task.name: task for task in (
     Task("cosmos_qa", format_cosmos_qa, ("context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
          hub="allenai/cosmos_qa", revision="refs/convert/parquet", test_split="validation", group=lambda row: row["context"]),
     Task("anthropic_hh", format_anthropic_hh, ("chosen", "rejected"), hub="Anthropic/hh-rlhf", group=_hh_prompt),
+    Task("anthropic_hh_pairs", format_anthropic_hh_pairs, ("chosen", "rejected"), hub="Anthropic/hh-rlhf", group=_hh_prompt,
+         pairs=True, folder="anthropic_hh"),
     Task("amazon_polarity", format_amazon_polarity, ("title", "content", "label"), hub="fancyzhx/amazon_polarity"),
 )}
 
@@ -120,7 +132,11 @@ def format_micro(row, rng):
 
 
 for _name, _about in micro.MICRO_TASKS.items():
-    register_task(Task(_name, format_micro, ("text", "label"), rows=partial(_micro_rows, _name), n_classes=_about["n_classes"]))
+    register_task(Task(_name, format_micro, ("text", "label"), rows=partial(_micro_rows, _name), n_classes=_about["n_classes"],
+                       answers=tuple(map(tuple, _about["answers"]))))
+
+register_task(Task("micro-pairs", format_anthropic_hh_pairs, ("chosen", "rejected"), pairs=True,
+                   rows=lambda split: micro.pairs(split, MICRO_ROWS[split], seed=0)))
 
 # %% ../nbs/02_data.ipynb #b17ef6d1
 def _reader(text, label, classes):
@@ -222,9 +238,9 @@ def raw_rows(
     "The raw rows of a split in their original order, and the name of the split or file stem that they came from."
     if task.rows is not None: return Dataset.from_list(task.rows(split)), split
     name = dict(train=task.train_split, test=task.test_split)[split]
-    folder = Path(data_dir) / task.name if data_dir else None
+    folder = Path(data_dir) / (task.folder or task.name) if data_dir else None
     if folder and not folder.is_dir():
-        raise ConfigError(f"No folder {task.name!r} in the data folder {str(data_dir)!r}: put the rows at NAME/SPLIT.jsonl there, "
+        raise ConfigError(f"No folder {folder.name!r} in the data folder {str(data_dir)!r}: put the rows at NAME/SPLIT.jsonl there, "
                           f"or leave data_dir out to read {task.hub!r} from the hub.")
     if not folder: return _from_hub(task, name), name
     path = find_file(folder, name)
@@ -264,6 +280,12 @@ def as_distribution(
 def _digest(text): return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _two_texts(pair, id, name):
+    a, b = pair
+    if a == b: raise ConfigError(f"Both sides of the pair {id!r} of task {name!r} are the same text: neither can be better. Leave such rows out.")
+    return dict(txt=a, txt2=b)
+
+
 def format_rows(
     task: Task,      # how to format
     rows: Dataset,   # raw rows
@@ -271,7 +293,7 @@ def format_rows(
     index: np.ndarray,  # which of them to read
     seed: int,       # seed of the coin
 ) -> Dataset:
-    "Format rows in order with one generator: columns id, txt, hard_label, soft_label, group."
+    "Format rows in order with one generator: columns id, txt, hard_label, soft_label, group, and txt2 where they are pairs."
     missing = [column for column in task.columns if column not in rows.column_names]
     if missing and len(rows): raise ConfigError(f"Task {task.name!r} needs the column(s) {', '.join(missing)}, but its {source} rows have {', '.join(rows.column_names)}.")
     if not len(index): raise ConfigError(f"The {source} split of {task.name!r} has no rows.")
@@ -280,7 +302,8 @@ def format_rows(
         try: txt, label = task.format(row, rng)
         except KeyError as e: raise ConfigError(f"Task {task.name!r} needs the column {e}, but its {source} rows have {', '.join(rows.column_names)}.") from e
         soft, id = as_distribution(label, task.n_classes, f"{source}/{i}"), f"{source}/{i}"
-        out.append(dict(id=id, txt=txt, hard_label=int(np.argmax(soft)), soft_label=soft,
+        texts = _two_texts(txt, id, task.name) if task.pairs else dict(txt=txt)
+        out.append(dict(id=id, **texts, hard_label=int(np.argmax(soft)), soft_label=soft,
                         group=_digest(str(task.group(row))) if task.group else id))
     return Dataset.from_list(out)
 
@@ -350,6 +373,24 @@ def split_halves(
     in_weak = np.isin(member, order[:cut])
     return train.select(np.flatnonzero(in_weak)), train.select(np.flatnonzero(~in_weak))
 
+# %% ../nbs/02_data.ipynb #dea1a002
+def deal(
+    rows: Dataset,          # formatted rows
+    shares,                 # of each part, adding up to 1
+    seed,                   # of the draw
+    grouped: bool = False,  # keep rows of one group in one part
+) -> np.ndarray:            # (N,) the number of each row's part
+    "Deal rows out to parts of these sizes, to within half a group; a `ConfigError` if a part stays empty."
+    names, member = np.unique(rows["group" if grouped else "id"][:], return_inverse=True)
+    order, size = np.random.default_rng(seed).permutation(len(names)), np.bincount(member)
+    middle = np.cumsum(size[order]) - size[order] / 2
+    part = np.empty(len(names), int)
+    part[order] = np.searchsorted(np.cumsum(shares)[:-1] * len(rows), middle, side="right")
+    if len(np.unique(part)) < len(shares):
+        raise ConfigError(f"{len(rows)} rows{f' in {len(names)} groups' if grouped else ''} are too few for parts of {', '.join(f'{s:.0%}' for s in shares)}: "
+                          "one of them would be empty. Read more rows, or ask for fewer parts.")
+    return part[member]
+
 # %% ../nbs/02_data.ipynb #98010bd9
 def fingerprint(
     *data: Dataset,  # formatted rows
@@ -358,6 +399,6 @@ def fingerprint(
     digest = hashlib.sha256()
     for rows in data:
         digest.update(b"rows:")
-        for id, txt, soft in zip(rows["id"][:], rows["txt"][:], rows["soft_label"][:]):
-            digest.update(json.dumps([id, txt, soft]).encode())
+        columns = [c for c in ("id", "txt", "soft_label", "txt2") if c in rows.column_names]
+        for row in zip(*(rows[c][:] for c in columns)): digest.update(json.dumps(row).encode())
     return digest.hexdigest()[:16]
