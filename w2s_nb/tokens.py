@@ -9,7 +9,7 @@ __all__ = ['tokenizer_fingerprint', 'cache_dir', 'token_ids', 'Tokens', 'tokeniz
 # %% ../nbs/03_tokens.ipynb #d4735e3a
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,18 +41,19 @@ _memory: dict = {}  # (rows, tokenizer) -> (flat, offsets) of this process
 
 
 def token_ids(
-    rows: Dataset,  # formatted rows (column txt)
+    rows: Dataset,  # formatted rows
     tokenizer,      # its plain call is used: special tokens as the model expects them
+    column: str = "txt",  # which text: "txt", or "txt2" of a pair
 ) -> tuple[np.ndarray, np.ndarray]:  # ids end to end, int32; offsets (N + 1,), int64
     "The token ids of every row, from memory, from the cache folder, or computed."
-    key = f"{fingerprint(rows)}-{tokenizer_fingerprint(tokenizer)}"
+    key = f"{fingerprint(rows)}-{tokenizer_fingerprint(tokenizer)}" + f"-{column}" * (column != "txt")
     if key in _memory: return _memory[key]
     path = cache_dir() / "tokens" / f"{key}.safetensors"
     if path.exists():
         stored = load_file(path)
         _memory[key] = stored["flat"], stored["offsets"]
     else:
-        encoded = tokenizer(rows["txt"][:], verbose=False)["input_ids"]
+        encoded = tokenizer(rows[column][:], verbose=False)["input_ids"]
         offsets = np.cumsum([0, *map(len, encoded)])
         flat = np.fromiter((token for ids in encoded for token in ids), dtype=np.int32, count=offsets[-1])
         _write_atomically(path, dict(flat=flat, offsets=offsets))
@@ -77,12 +78,21 @@ class Tokens:
     labels: np.ndarray      # (N, C) soft labels, float32
     dropped: tuple[str, ...]  # ids of rows with max_ctx tokens or more, or with none
     pad_id: int             # what padding is filled with; never read
+    other: "Tokens | None" = None  # of pairs: the other text of every row
 
     def __len__(self): return len(self.ids)
 
+    def select(self, index) -> "Tokens":
+        "These rows, in this order."
+        return replace(self, ids=self.ids[index], starts=self.starts[index], lengths=self.lengths[index], labels=self.labels[index],
+                       other=self.other and self.other.select(index))
+
+    longest = property(lambda self: np.maximum(self.lengths, self.other.lengths) if self.other else self.lengths,
+                       doc="(N,) tokens of each row, of a pair those of its longer text.")
+
     def __repr__(self):
-        return (f"Tokens({len(self)} rows kept, {len(self.dropped)} dropped, "
-                f"{self.lengths.min()}-{self.lengths.max()} tokens a row, {self.labels.shape[1]} classes)")
+        return (f"Tokens({len(self)} {'pairs' if self.other else 'rows'} kept, {len(self.dropped)} dropped, "
+                f"{self.longest.min()}-{self.longest.max()} tokens a row, {self.labels.shape[1]} classes)")
 
 
 def tokenize(
@@ -91,13 +101,16 @@ def tokenize(
     max_ctx: int,   # rows with this many tokens or more are dropped
 ) -> Tokens:
     "Tokenise rows and keep those that fit; a `ConfigError` if none does."
-    flat, offsets = token_ids(rows, tokenizer)
-    lengths, ids = np.diff(offsets), np.array(rows["id"][:])
-    keep = (lengths > 0) & (lengths < max_ctx)
+    ids, labels, pad_id = np.array(rows["id"][:]), np.array(rows["soft_label"][:], dtype=np.float32), tokenizer.pad_token_id
+    tokens = None
+    for column in ("txt2", "txt") if "txt2" in rows.column_names else ("txt",):
+        flat, offsets = token_ids(rows, tokenizer, column)
+        tokens = Tokens(ids, flat, offsets[:-1], np.diff(offsets), labels, (), pad_id if pad_id is not None else 0, other=tokens)
+    length, shortest = tokens.longest, tokens.lengths if tokens.other is None else np.minimum(tokens.lengths, tokens.other.lengths)
+    keep = (shortest > 0) & (length < max_ctx)
     if not keep.any():
-        raise ConfigError(f"max_ctx={max_ctx} drops all {len(rows)} rows: the shortest has {lengths.min()} tokens. Raise max_ctx above that.")
-    return Tokens(ids[keep], flat, offsets[:-1][keep], lengths[keep], np.array(rows["soft_label"][:], dtype=np.float32)[keep],
-                  tuple(ids[~keep].tolist()), tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0)
+        raise ConfigError(f"max_ctx={max_ctx} drops all {len(rows)} rows: the shortest has {length.min()} tokens. Raise max_ctx above that.")
+    return replace(tokens.select(keep), dropped=tuple(ids[~keep].tolist()))
 
 # %% ../nbs/03_tokens.ipynb #b17ef6d1
 @dataclass(frozen=True)
@@ -107,6 +120,7 @@ class Batch:
     input_ids: torch.Tensor  # (B, T) token ids, padded on the right
     lengths: torch.Tensor    # (B,) number of real tokens
     labels: torch.Tensor     # (B, C) soft labels, float32
+    other: "Batch | None" = None  # of pairs: the other text of every row
 
     def __len__(self): return len(self.lengths)
 
@@ -117,13 +131,17 @@ class Batch:
 
     def to(self, device) -> "Batch":
         "The same batch on a device."
-        return Batch(self.ids, *(x.to(device, non_blocking=True) for x in (self.input_ids, self.lengths, self.labels)))
+        return Batch(self.ids, *(x.to(device, non_blocking=True) for x in (self.input_ids, self.lengths, self.labels)), self.other and self.other.to(device))
 
     def split(self, size: int) -> list[tuple[torch.Tensor, "Batch"]]:
         "Micro-batches of at most `size` rows, shortest first, each with the positions (b,) of its rows in this batch."
         parts = torch.argsort(self.lengths, stable=True).split(size) if size < len(self) else [torch.arange(len(self))]
-        return [(at, Batch(self.ids[at.cpu().numpy()], self.input_ids[at, :int(self.lengths[at].max())], self.lengths[at], self.labels[at]))
-                for at in parts]
+        return [(at, self.select(at)) for at in parts]
+
+    def select(self, at: torch.Tensor) -> "Batch":
+        "These rows, padded to the longest of them."
+        return Batch(self.ids[at.cpu().numpy()], self.input_ids[at, :int(self.lengths[at].max())], self.lengths[at], self.labels[at],
+                     self.other and self.other.select(at))
 
 
 def make_batch(
@@ -136,7 +154,8 @@ def make_batch(
     real = column < lengths[:, None]                                                           # (B, T)
     position = np.where(real, tokens.starts[index][:, None] + column, 0)
     input_ids = np.where(real, tokens.flat[position], tokens.pad_id)
-    return Batch(tokens.ids[index], torch.from_numpy(input_ids).long(), torch.from_numpy(lengths), torch.from_numpy(tokens.labels[index]))
+    return Batch(tokens.ids[index], torch.from_numpy(input_ids).long(), torch.from_numpy(lengths), torch.from_numpy(tokens.labels[index]),
+                 tokens.other and make_batch(tokens.other, index))
 
 # %% ../nbs/03_tokens.ipynb #785f3ec7
 def batch_order(
