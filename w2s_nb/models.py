@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['MODELS', 'OFFSET_POSITIONS', 'TUNES', 'ModelSpec', 'default_lr', 'register_model', 'count_params', 'model_spec',
            'model_fingerprint', 'Classifier', 'load_config', 'load_tokenizer', 'context_length', 'is_causal',
-           'load_backbone', 'unembeddings', 'add_lora', 'load_classifier', 'save_classifier', 'load_trained']
+           'load_backbone', 'unembeddings', 'add_lora', 'load_classifier', 'save_classifier', 'load_trained',
+           'LanguageModel', 'load_language_model']
 
 # %% ../nbs/04_models.ipynb #d4735e3a
 import copy
@@ -170,10 +171,11 @@ class Classifier(nn.Module):
         needs_mask: bool = False,    # encoders attend to both sides, so padding must be masked
         frozen: bool = False,        # only the head is trained
         dtype: str = "fp32",         # precision of the computation
+        own_backbone: bool = False,  # the backbone is not the pretrained one, so it is saved even when frozen
     ):
         super().__init__()
         config = backbone.config
-        self.backbone, self.needs_mask, self.frozen, self.dtype = backbone, needs_mask, frozen, dtype
+        self.backbone, self.needs_mask, self.frozen, self.dtype, self.own_backbone = backbone, needs_mask, frozen, dtype, own_backbone
         self.head = nn.Linear(getattr(config, "hidden_size", None) or config.n_embd, n_classes, bias=False)
         nn.init.zeros_(self.head.weight)
         if frozen: backbone.requires_grad_(False)
@@ -185,10 +187,15 @@ class Classifier(nn.Module):
             hidden = self.backbone(input_ids=batch.input_ids, **inputs).last_hidden_state                # (B, T, D)
         return hidden[torch.arange(len(batch), device=hidden.device), batch.lengths.to(hidden.device) - 1]
 
-    def forward(self, batch: Batch) -> torch.Tensor:  # (B, C), float32
-        "Logits of the classes."
+    def score(self, batch: Batch) -> torch.Tensor:  # (B, C), float32
+        "What the head says of each text."
         with autocast(self.dtype, batch.input_ids.device): features = self.features(batch)
         return self.head(features.to(self.head.weight.device, self.head.weight.dtype))
+
+    def forward(self, batch: Batch) -> torch.Tensor:  # (B, C), float32
+        "Logits of the classes; for pairs the rewards of the two texts."
+        if batch.other is None: return self.score(batch)
+        return torch.cat([self.score(batch), self.score(batch.other)], 1)
 
 # %% ../nbs/04_models.ipynb #6f4b6612
 @contextmanager
@@ -310,7 +317,7 @@ TUNES = ("full", "lora", "probe")  # what is trained: everything; adapters and h
 
 def load_classifier(
     spec: ModelSpec,                  # the model
-    n_classes: int,                   # number of classes C
+    n_classes: int,                   # number of classes C; 1 for pairs, each text of which gets one reward
     tune: str = "full",               # what is trained, a value of `TUNES`
     head: str = "zero",               # "zero" ([O]) or "unembedding" ([B])
     dtype: str = "fp32",              # precision, a name in `DTYPES`
@@ -321,17 +328,19 @@ def load_classifier(
     lora: dict | None = None,         # options of `add_lora`
     seed: int = 0,                    # seed of the adapters' initial values
     trust_remote_code: bool = False,  # allow code from the model's repository
+    backbone: nn.Module | None = None,  # in place of the pretrained one
 ) -> Classifier:
     "Load a pretrained backbone and put a fresh head on it."
     check_choice("tune", tune, TUNES); check_choice("head", head, ("zero", "unembedding")); check_choice("dtype", dtype, DTYPES)
-    backbone = load_backbone(spec, dtype, dropout, device_map, trust_remote_code)
+    own = backbone is not None
+    if not own: backbone = load_backbone(spec, dtype, dropout, device_map, trust_remote_code)
     causal = is_causal(backbone.config)
     if causal: backbone.config.pad_token_id = None      # padding is on the right and never read: no warning about a missing mask
     if checkpointing and tune != "probe": backbone.gradient_checkpointing_enable(dict(use_reentrant=False))
     if tune == "lora":
         torch.manual_seed(seed)
         backbone = add_lora(backbone, spec, **(lora or {}))
-    model = Classifier(backbone, n_classes, needs_mask=not causal, frozen=tune == "probe", dtype=dtype)
+    model = Classifier(backbone, n_classes, needs_mask=not causal, frozen=tune == "probe", dtype=dtype, own_backbone=own)
     if head == "unembedding": model.head.weight.data.copy_(unembeddings(spec, n_classes, trust_remote_code))
     if device_map: model.head.to(device)
     else: model.to(device)
@@ -342,10 +351,10 @@ def save_classifier(
     model: Classifier,  # the trained model
     folder: Path,       # new folder
 ) -> None:
-    "Write backbone (or adapters) in the transformers (or peft) layout, and head.safetensors. A frozen backbone is not written."
+    "Write backbone (or adapters) in the transformers (or peft) layout, and head.safetensors. A frozen pretrained backbone is not written."
     folder.mkdir(parents=True)
     with _quiet():
-        if not model.frozen: model.backbone.save_pretrained(folder)
+        if model.own_backbone or not model.frozen: model.backbone.save_pretrained(folder)
     save_file(dict(weight=model.head.weight.detach().cpu().contiguous()), folder / "head.safetensors")
 
 
@@ -368,3 +377,51 @@ def load_trained(
     model = Classifier(backbone, len(head), needs_mask=not causal, dtype=dtype)
     model.head.weight.data.copy_(head)
     return model.to(device).eval()
+
+# %% ../nbs/04_models.ipynb #1a96a602
+class LanguageModel(nn.Module):
+    "A causal transformer with its language-model head, as the training loop wants it."
+    frozen = False
+
+    def __init__(
+        self,
+        lm: nn.Module,        # a transformers causal language model
+        dtype: str = "fp32",  # precision of the computation
+    ):
+        super().__init__()
+        self.lm, self.dtype = lm, dtype
+
+    head = property(lambda self: self.lm.get_output_embeddings(), doc="The unembedding.")
+    backbone = property(lambda self: self.lm.base_model, doc="The transformer without it.")
+
+    def forward(self, batch: Batch) -> torch.Tensor:  # (B, 2)
+        "Of each row: -log p of its tokens after the first, summed, and how many those are. Of pairs: of both texts."
+        ids, real = batch.input_ids, batch.mask[:, 1:]
+        with autocast(self.dtype, ids.device): logits = self.lm(input_ids=ids, use_cache=False).logits[:, :-1]      # (B, T - 1, V)
+        surprise = nn.functional.cross_entropy(logits.float().transpose(1, 2), ids[:, 1:], reduction="none")
+        found = torch.stack([(surprise * real).sum(1), real.sum(1).float()], 1)
+        return found if batch.other is None else found + self(batch.other)
+
+    def next_token(self, batch: Batch) -> torch.Tensor:  # (B, V)
+        "Logits of the token that follows each row."
+        with autocast(self.dtype, batch.input_ids.device):
+            hidden = self.backbone(input_ids=batch.input_ids, use_cache=False).last_hidden_state                    # (B, T, D)
+            last = hidden[torch.arange(len(batch), device=hidden.device), batch.lengths - 1]
+            return self.head(last.to(self.head.weight.dtype)).float()
+
+
+def load_language_model(
+    spec: ModelSpec,                  # a causal model
+    dtype: str = "fp32",              # precision, a name in `DTYPES`
+    device: torch.device = torch.device("cpu"),  # where to put it
+    dropout: bool = False,            # keep the model's dropout
+    checkpointing: bool = False,      # recompute activations in the backward pass to save memory
+    trust_remote_code: bool = False,  # allow code from the model's repository
+) -> LanguageModel:
+    "The pretrained model with its language-model head; a `ConfigError` for models that have none."
+    config = load_config(spec, trust_remote_code, dropout)
+    if not is_causal(config):
+        raise ConfigError(f"Model {spec.name!r} is an encoder ({config.model_type}) and does not say what comes next: prompting and generative fine-tuning need a causal model.")
+    lm = _from_pretrained(AutoModelForCausalLM, spec, trust_remote_code, config=config, dtype=DTYPES[check_choice("dtype", dtype, DTYPES)][0], use_safetensors=True)
+    if checkpointing: lm.gradient_checkpointing_enable(dict(use_reentrant=False))
+    return LanguageModel(lm.to(device), dtype)
