@@ -6,12 +6,11 @@
 __all__ = ['DEFAULT_TASKS', 'ground_truth', 'plan', 'run_all', 'sweep']
 
 # %% ../nbs/11_sweep.ipynb #d4735e3a
-import contextlib
 import multiprocessing
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,55 +74,67 @@ def run_all(
     **options,                       # further arguments of `train_run`
 ) -> list[Run]:
     "Train what is not stored yet, and return every run. Failures are raised together, after all else is stored."
-    if workers > 1: return _in_workers(configs, root, workers, options)
     show, data_dir, force = is_interactive() if progress is None else progress, options.get("data_dir"), options.get("force")
-    todo = [force or not is_stored(config, root, data_dir) for config in configs]
-    for config, new in zip(configs, todo):                       # rows and tokens that are wrong end the sweep before it begins
-        if new: load_tokens(config, load_rows(config, data_dir), options.get("trust_remote_code", False))
-    left, spent, start = sum(_cost(c) for c, new in zip(configs, todo) if new), 0.0, time.time()
-    done, failed = [], {}
+    todo = {repr(config): config for config in configs if force or not is_stored(config, root, data_dir)}
+    for config in todo.values():                                 # rows and tokens that are wrong end the sweep before it begins
+        load_tokens(config, load_rows(config, data_dir), options.get("trust_remote_code", False))
+    left, spent, start, found, failed = sum(map(_cost, todo.values())), 0.0, time.time(), {}, {}
+    finished = _in_workers(configs, root, workers, options) if workers > 1 else _one_by_one(configs, root, show, options)
     with tqdm(total=len(configs), desc="runs", disable=not show) as bar:
-        for i, (config, new) in enumerate(zip(configs, todo)):
-            if config.teacher and repr(config.teacher) in failed:
-                failed[repr(config)] = f"{_name(config)}: its supervisor failed"
-                continue
-            try: run = train_run(config, root, progress=show, **options)
-            except (ConfigError, RuntimeError) as e: failed[repr(config)] = f"{_name(config)}: {e}"
-            else: done.append(run)
-            if new: left, spent = left - _cost(config), spent + _cost(config)
+        for i, (config, run) in enumerate(finished, 1):
+            key = repr(config)
+            (failed if isinstance(run, str) else found)[key] = run
+            if key in todo: left, spent = left - _cost(config), spent + _cost(config)
             remaining = _clock((time.time() - start) * left / spent) if spent else "0:00:00"
             bar.set_postfix(left=remaining, refresh=False); bar.update()
-            if new and not show: print(f"[{i + 1}/{len(configs)}] {failed.get(repr(config)) or run}, about {remaining} left", flush=True)
+            if key in todo and not show: print(f"[{i}/{len(configs)}] {run}, about {remaining} left", flush=True)
     if failed:
         raise ConfigError(f"{len(failed)} of {len(configs)} runs failed; the others are stored in {str(root)!r}. " + " ".join(failed.values()))
-    return done
+    return [found[repr(config)] for config in configs]
+
+
+def _one_by_one(configs, root, show, options):
+    "-> (configuration, run or what went wrong), in the given order."
+    failed = set()
+    for config in configs:
+        run = _supervisor_failed(config) if config.teacher and repr(config.teacher) in failed else _one_run(config, root, show, options)
+        if isinstance(run, str): failed.add(repr(config))
+        yield config, run
 
 
 def _in_workers(configs, root, workers, options):
-    "Every task and seed is a sweep of its own, so each goes to a process as a whole."
-    groups, start, done, failed = {}, time.time(), {}, []
-    for config in configs: groups.setdefault((config.task, config.seed), []).append(config)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_of, (workers,)) as pool:
-        futures = {pool.submit(_run_quietly, group, root, options): key for key, group in groups.items()}
-        for i, future in enumerate(as_completed(futures), 1):
-            key = futures[future]
-            try: done[key] = future.result()
-            except ConfigError as e: failed.append(str(e))
-            left = (time.time() - start) * (len(groups) - i) / i
-            print(f"[{i}/{len(groups)}] {key[0]}, seed {key[1]}: {len(groups[key])} runs{' with failures' if key not in done else ''}, about {_clock(left)} left", flush=True)
-    if failed: raise ConfigError(" ".join(failed))
-    found = {key: iter(runs) for key, runs in done.items()}
-    return [next(found[config.task, config.seed]) for config in configs]
+    "The same from several processes, as they finish; a run starts once its supervisor is stored."
+    waiting = {repr(config): config for config in configs}
+    needs = {key: config.teacher and repr(config.teacher) for key, config in waiting.items()}
+    running, failed = {}, set()
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_of, (workers,))
+    try:
+        while waiting or running:
+            busy = {*waiting, *map(repr, running.values())}
+            for key in [key for key in waiting if needs[key] not in busy]:
+                config = waiting.pop(key)
+                if needs[key] in failed: failed.add(key); yield config, _supervisor_failed(config)
+                else: running[pool.submit(_one_run, config, root, False, options)] = config
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                config, run = running.pop(future), future.result()
+                if isinstance(run, str): failed.add(repr(config))
+                yield config, run
+    finally: pool.shutdown(cancel_futures=True)
 
 
 def _one_of(workers): torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
 
-def _run_quietly(configs, root, options):
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing): return run_all(configs, root, False, **options)
+def _one_run(config, root, show, options):
+    try: return train_run(config, root, progress=show, **options)
+    except (ConfigError, RuntimeError) as e: return f"{_name(config)}: {e}"
+
+
+def _supervisor_failed(config): return f"{_name(config)}: its supervisor failed"
 
 
 def _name(config): return f"{config.task}, {slug(config.model)}{' from ' + slug(config.teacher.model) if config.teacher else ''}, {config.loss}, seed {config.seed}"
+
 
 # %% ../nbs/11_sweep.ipynb #6b51d431
 DEFAULT_TASKS = ("micro-reviews", "micro-grammar", "micro-sums")
