@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test export execute readme docs test-browser bench clean
+.PHONY: help install demo test export execute readme docs test-browser coverage bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ docs: $(VENV)/.docs  ## the documentation site, in _docs, with every link checke
 
 test-browser: $(VENV)/.docs  ## the site in headless Chromium; ends with `N passed, N failed`
 	$(BIN)/python tools/browser_tests.py
+
+coverage: install    ## which exported lines the notebooks execute, module by module
+	$(BIN)/python tools/notebook_coverage.py --least 0.9
 
 bench: install       ## measured ratios of speed and memory
 	$(BIN)/python tools/bench.py

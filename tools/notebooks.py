@@ -18,13 +18,13 @@ def notebooks(paths):
     return [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(ROOT).parts)]
 
 
-def run_one(path, flags, store):
+def run_one(path, flags, store, shell_type=None):
     "Execute one notebook in this process; print its skips and its error; exit status 1 if a cell raised."
     from execnb.nbio import read_nb, write_nb
     from execnb.shell import CaptureShell
     from nbdev.process import extract_directives
     os.chdir(path.parent)
-    nb, shell = read_nb(path), CaptureShell(path)
+    nb, shell = read_nb(path), (shell_type or CaptureShell)(path)
 
     def skipped(cell):
         if cell.cell_type != "code": return True
@@ -41,10 +41,10 @@ def run_one(path, flags, store):
     if store: write_nb(nb, path)
 
 
-def spawn(path, action, flags, workers):
+def spawn(path, action, flags, workers, program=__file__):
     "Run one notebook in a fresh process: -> (passed, seconds, what it printed)."
     start = time.time()
-    command = [sys.executable, __file__, action, str(path), "--alone", "--flags", flags]
+    command = [sys.executable, program, action, str(path), "--alone", "--flags", flags]
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     env = os.environ | dict(OMP_NUM_THREADS=threads, PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
                             TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1")
@@ -52,11 +52,11 @@ def spawn(path, action, flags, workers):
     return done.returncode == 0, time.time() - start, done.stdout + (done.stderr if done.returncode else "")
 
 
-def run_all(paths, action, flags, workers):
-    "Run notebooks, several at a time; print a line each; return how many failed."
+def run_all(paths, action, flags, workers, program=__file__):
+    "Run notebooks, several at a time, each by `program`; print a line each; return how many failed."
     failed = 0
     with ThreadPoolExecutor(workers) as pool:
-        for path, (ok, seconds, text) in zip(paths, pool.map(lambda p: spawn(p, action, flags, workers), paths)):
+        for path, (ok, seconds, text) in zip(paths, pool.map(lambda p: spawn(p, action, flags, workers, program), paths)):
             failed += not ok
             print(f"{'passed' if ok else 'FAILED'}  {path.relative_to(ROOT)}  {seconds:.0f} s", flush=True)
             if text.strip(): print(text.rstrip(), flush=True)
