@@ -10,6 +10,7 @@ __all__ = ['DEFAULT_LADDER', 'DEFAULT_TASKS', 'ALIASES', 'METAVARS', 'option', '
 
 # %% ../nbs/14_cli.ipynb #d4735e3a
 import argparse
+import itertools
 import json
 import shlex
 import sys
@@ -121,10 +122,12 @@ class TableOptions:
 
 @dataclass
 class PlotOptions:
-    "Draw accuracy against the strong model's ground-truth accuracy, for all runs below a folder."
+    "Draw the figures of all runs below a folder; transfer is accuracy against the strong model's ground-truth accuracy."
     results_folder: str = option("results", "folder of stored runs, ours or the reference's")
     out: str = option("figures", "folder to write to")
     formats: list[str] = option(["html"], "html, png, svg, pdf")
+    figures: list[str] = option(["transfer"], "transfer, size, confidence, tasks, agreement, bars, chains, learning")
+    theme: str = option("light", "light, dark or auto")
     ds_names: list[str] | None = option(None, "datasets to draw; all if left out")
     ceiling: str = option("weak", "half that the ceilings learned: weak or transfer")
 
@@ -415,10 +418,13 @@ def w2s_plot(
 
 def _plot(o):
     from w2s_nb.drawing import save_figure
+    from w2s_nb.figures import FIGURES
     from w2s_nb.results import plot_transfer, results_table
+    from w2s_nb.runtime import check_choice
+    for name in o.figures: check_choice("figure", name, FIGURES)
     table = results_table(o.results_folder, ceiling=o.ceiling)
-    for task in o.ds_names or sorted(table.task.unique()):
-        for ending in o.formats:
-            path = Path(o.out) / f"transfer-{task}.{ending}"
-            save_figure(plot_transfer(table, task), path)
-            print(path)
+    tasks = [check_choice("dataset among these runs", t, sorted(table.task.unique())) for t in o.ds_names or sorted(table.task.unique())]
+    drawn = {f"transfer-{task}": plot_transfer(table, task, theme=o.theme) for task in tasks} if "transfer" in o.figures else {}
+    drawn |= {name: FIGURES[name](table[table.task.isin(tasks)], theme=o.theme) for name in o.figures if name != "transfer"}
+    for (name, fig), ending in itertools.product(drawn.items(), o.formats):
+        print(save_figure(fig, Path(o.out) / f"{name}.{ending}"))
