@@ -50,7 +50,9 @@ def draw_points(
     right = max(110, text_width([*names.values(), *methods, colour_title, method_title]) + 62)
     legend = LINE * (len(curves) + 1 + (len(methods) + 1) * (len(methods) > 1))
     below = 34 + (14 + int(0.72 * text_width(list(ticks.values()), 11)) + 8 if ticks else 26)
-    rows, gap, between = -(-len(panels) // cols), 54, 16 if shared_x else below
+    rows, between = -(-len(panels) // cols), 16 if shared_x else below
+    inside = y_title if isinstance(y_title, str) else any(y_title.get(p, "") for i, p in enumerate(panels) if i % cols)
+    gap = 70 if inside else 54                                                                 # room for titles between the panels
     named = [isinstance(y_title, dict) and y_title.get(p, "").startswith(p) for p in panels]   # by the vertical axis
     fig = new_page(["" if own or len(panels) == 1 else p for p, own in zip(panels, named)], cols,
                    max(height, (legend - (rows - 1) * (between + 36)) / rows), below, between, right, gap, width, theme=theme)
