@@ -141,7 +141,8 @@ def load_rows(
 # %% ../nbs/10_config.ipynb #b17ef6d1
 @lru_cache(maxsize=16)
 def _tokenizer(spec, model_hash, trust_remote_code):
-    return load_tokenizer(spec, trust_remote_code), context_length(load_config(spec, trust_remote_code))
+    positions = context_length(load_config(spec, trust_remote_code))          # first: without a connection this fails sooner
+    return load_tokenizer(spec, trust_remote_code), positions
 
 
 @lru_cache(maxsize=64)

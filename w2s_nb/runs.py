@@ -47,6 +47,7 @@ def read_weak_labels(
     found = [(row[0], soft[row[-len(keys):]]) for row in zip(transfer["id"][:], *(transfer[key][:] for key in keys)) if row[-len(keys):] in soft]
     if not found: raise ConfigError(f"None of the {len(labels)} weak labels in {path!r} belongs to a transfer row: "
                                     f"they were made from other rows. Use the seed, n_docs and splits that made them.")
+    check_distribution([label for _, label in found], "weak labels")
     return np.array([id for id, _ in found]), np.array([label for _, label in found], dtype=np.float32)
 
 # %% ../nbs/10_runs.ipynb #19581e27
@@ -241,7 +242,11 @@ def predictions(
     batch_size: int = 32,  # rows a forward pass
 ) -> Predictions:
     "Logits on the rows, beside their ids and ground truth."
-    return Predictions(tokens.ids, predict_logits(model, tokens, batch_size), tokens.labels)
+    logits = predict_logits(model, tokens, batch_size)
+    if not np.isfinite(logits).all():
+        raise ConfigError(f"The logits of {int((~np.isfinite(logits)).any(1).sum())} of {len(tokens)} rows are not finite, so nothing was stored: "
+                          "lower the learning rate, clip the gradient, or compute in fp32.")
+    return Predictions(tokens.ids, logits, tokens.labels)
 
 # %% ../nbs/10_runs.ipynb #4ec9599f
 def _fit_and_log(config, model, train, order, test, folder, name, options):
