@@ -70,7 +70,15 @@ def markdown(text, names, module=None):
         page = match[1].removesuffix(".md").lower()
         return f"](/{page}.md)" if page in PROJECT_PAGES else f"]({SETTINGS['git_url']}/blob/{SETTINGS['branch']}/{match[1]})"
 
-    return re.sub(r"\]\((?:\.\./)+([\w./-]+)(?<!\.ipynb)\)", leave_nbs, code_outside_fences(text, change))
+    text = re.sub(r"\]\((?:\.\./)+([\w./-]+)(?<!\.ipynb)\)", leave_nbs, code_outside_fences(text, change))
+    return re.sub(r"<picture>.*?</picture>", two_pictures, text, flags=re.S)
+
+
+def two_pictures(match):
+    "A picture with a variant for dark pages, as two images of which the theme shows one."
+    dark = re.search(r'srcset="([^"]+)"', match[0])[1]
+    light = re.search(r"<img [^>]+>", match[0])[0]
+    return light.replace("<img ", '<img class="only-light" ') + "\n" + re.sub(r'src="[^"]+"', f'src="{dark}"', light).replace("<img ", '<img class="only-dark" ')
 
 
 def figure(output):
@@ -111,7 +119,9 @@ def code_cells(cell, module, mods, names):
     if flag("echo") == "false": tagged(cell, "remove-input")
     elif flag("code-fold") == "true": tagged(cell, "hide-input", prompt=" ".join(directives.get("code-summary:", ["Code"])).strip('"'))
     if flag("output") == "false": cell["outputs"] = []
-    return [cell]
+    said = ["".join(o["data"]["text/markdown"]) for o in cell["outputs"] if "text/markdown" in o.get("data", {})]
+    cell["outputs"] = [o for o in cell["outputs"] if "text/markdown" not in o.get("data", {})]
+    return [cell, *(mk_cell(markdown(text, names, module), "markdown") for text in said)]
 
 
 def prepare(path, mods, names):
@@ -148,9 +158,9 @@ def overview(mods, pages, names):
 
 def contents(pages):
     "The table of contents, in groups, for the front page."
-    number = {page_of(p): int(m[1]) for p in notebooks() if (m := re.match(r"(\d+)", p.name))}
-    groups = {"The pipeline": [p for p in pages if p in number and number[p] < 15], "Experiments": [p for p in pages if p in number and number[p] >= 15],
-              "Tutorials": [p for p in pages if "/" in p], "Reference": ["names", *PROJECT_PAGES]}
+    number = {page_of(p): int(m[1]) for p in notebooks() if p.parent == NBS and (m := re.match(r"(\d+)", p.name))}
+    groups = {"Tutorials": [p for p in pages if "/" in p], "The pipeline": [p for p in pages if p in number and number[p] < 15],
+              "Experiments": [p for p in pages if p in number and number[p] >= 15], "Reference": ["names", *PROJECT_PAGES]}
     return "\n\n".join(docs_api.directive("toctree", "", dict(caption=caption, hidden="", maxdepth=1), "\n".join(found)) for caption, found in groups.items() if found)
 
 

@@ -1,10 +1,12 @@
 """README.md from nbs/index.ipynb: its text, the code a reader should see, and what that code showed. No Quarto needed.
 
-    python tools/readme.py            # write README.md
+    python tools/readme.py            # write README.md; a new plotly figure is drawn by kaleido
     python tools/readme.py --check    # exit status 1 if README.md is not what the notebook says
 """
 import argparse
 import base64
+import hashlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -31,6 +33,11 @@ def from_root(text):
 
 def shown(output, images):
     "A stored output as markdown: text as a block, markdown and HTML as they are, a picture as a file in nbs/images."
+    if figure := output.get("data", {}).get("application/vnd.plotly.v1+json"):
+        drawn = {key: figure[key] for key in ("data", "layout")}
+        path = f"nbs/images/index-{hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()[:8]}.svg"   # another figure, another name
+        images[path] = (ROOT / path).read_bytes() if (ROOT / path).exists() else drawn
+        return f"![figure]({path})"
     if output["output_type"] == "stream": return "```text\n" + "".join(output["text"]).rstrip() + "\n```"
     data = {kind: "".join(value) if isinstance(value, list) else value for kind, value in output.get("data", {}).items()}
     if "text/markdown" in data: return from_root(data["text/markdown"].strip())
@@ -58,11 +65,20 @@ def render(nb):
     return "\n\n".join(parts) + "\n", images
 
 
+def draw(figure):
+    "A plotly figure as SVG, on a light ground."
+    import plotly.graph_objects as go
+    return go.Figure(figure).update_layout(paper_bgcolor="white", plot_bgcolor="white").to_image("svg")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 if README.md is stale or a file it links to is missing")
     args = parser.parse_args()
     text, images = render(read_nb(NOTEBOOK))
+    if not args.check:
+        for old in set((ROOT / "nbs" / "images").glob("index-*")) - {ROOT / path for path in images}: old.unlink()
+        images = {path: draw(content) if isinstance(content, dict) else content for path, content in images.items()}
     wanted = {README: text.encode()} | {ROOT / path: content for path, content in images.items()}
     stale = [path.relative_to(ROOT).as_posix() for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
     if not args.check:
