@@ -20,7 +20,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from . import __version__
-from .images import Images, embed, image_model, image_model_fingerprint, load_images, load_network, readable, weak_logits  # first: torchvision
+from .images import Images, load_images, readable  # first: it makes torchvision importable
+from .networks import embed, image_model, image_model_fingerprint, load_network, weak_logits
 
 import numpy as np
 import pandas as pd
