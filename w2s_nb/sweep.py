@@ -74,6 +74,7 @@ def run_all(
     **options,                       # further arguments of `train_run`
 ) -> list[Run]:
     "Train what is not stored yet, and return every run. Failures are raised together, after all else is stored."
+    if workers < 1: raise ConfigError(f"workers={workers} must be at least 1: the number of processes.")
     show, data_dir, force = is_interactive() if progress is None else progress, options.get("data_dir"), options.get("force")
     todo = {repr(config): config for config in configs if force or not is_stored(config, root, data_dir)}
     for config in todo.values():                                 # rows and tokens that are wrong end the sweep before it begins
@@ -134,7 +135,6 @@ def _supervisor_failed(config): return f"{_name(config)}: its supervisor failed"
 
 
 def _name(config): return f"{config.task}, {slug(config.model)}{' from ' + slug(config.teacher.model) if config.teacher else ''}, {config.loss}, seed {config.seed}"
-
 
 # %% ../nbs/11_sweep.ipynb #6b51d431
 DEFAULT_TASKS = ("micro-reviews", "micro-grammar", "micro-sums")
