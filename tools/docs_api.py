@@ -67,7 +67,7 @@ def parameters(obj):
     empty = inspect.Parameter.empty
     try: names = [n for n in inspect.signature(obj).parameters if n != "self"]
     except (TypeError, ValueError): return []
-    docs = docments(obj, full=True)
+    docs = docments(obj, full=True, args_kwargs=True)
     helps = {f.name: f.metadata.get("help") for f in dataclasses.fields(obj)} if dataclasses.is_dataclass(obj) else {}
     rows = []
     for name in names:
@@ -168,3 +168,13 @@ def undocumented(mods):
             if not said(module, name): missing.append(f"{module.__name__}.{name}: no docstring")
             missing += [f"{module.__name__}.{name}: parameter {p} has no comment" for p, _, _, meaning in parameters(obj) if not meaning]
     return missing
+
+
+def main():
+    "Print what has no docstring or comment; exit status 1 if anything has none."
+    missing = undocumented(modules())
+    print(*missing, sep="\n")
+    sys.exit(bool(missing))
+
+
+if __name__ == "__main__": main()

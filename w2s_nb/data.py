@@ -61,19 +61,28 @@ class Task:
 def _coin(rng): return int(rng.random() < 0.5)
 
 
-def format_sciq(row, rng):
+def format_sciq(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "A science question with its right answer (1) or one of three distractors (0)."
     label = _coin(rng)
     answer = row["correct_answer"] if label else rng.choice([row[f"distractor{i}"] for i in (1, 2, 3)])
     return f"Q: {row['question']} A: {answer}", label
 
 
-def format_boolq(row, rng):
+def format_boolq(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "A passage and a yes/no question about it."
     return f"Passage: {row['passage']}\nQuestion: {row['question']}", row["answer"]
 
 
-def format_cosmos_qa(row, rng):
+def format_cosmos_qa(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "A context, a question, and the right answer (1) or another option (0); 'None of the above' is never shown as right."
     options = [row[f"answer{i}"] for i in range(4)]
     right = options[int(row["label"])]
@@ -82,19 +91,28 @@ def format_cosmos_qa(row, rng):
     return f"Context: {row['context']}\nQuestion: {row['question']}\nAnswer: {answer}", label
 
 
-def format_anthropic_hh(row, rng):
+def format_anthropic_hh(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "A dialogue that people preferred (1) or rejected (0)."
     label = _coin(rng)
     return row["chosen" if label else "rejected"], label
 
 
-def format_anthropic_hh_pairs(row, rng):
+def format_anthropic_hh_pairs(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "Both dialogues, in an order decided by a coin, and which of them people preferred."
     label = _coin(rng)
     return (row["rejected"], row["chosen"]) if label else (row["chosen"], row["rejected"]), label
 
 
-def format_amazon_polarity(row, rng):
+def format_amazon_polarity(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "A product review, bad (0) or good (1)."
     return f"{row['title']} {row['content']}", row["label"]
 
@@ -130,7 +148,10 @@ MICRO_ROWS = dict(train=1500, test=1000)
 def _micro_rows(name, split): return micro.rows(name, split, MICRO_ROWS[split], seed=0)
 
 
-def format_micro(row, rng):
+def format_micro(
+    row,  # a raw row
+    rng,  # the source of randomness
+):
     "A generated text and its class."
     return row["text"], row["label"]
 

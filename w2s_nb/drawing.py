@@ -109,7 +109,7 @@ def spread(
     places: Sequence[float],  # (n,) where the labels want to be, ascending
     gap: float,               # least distance between neighbours
     low: float = -np.inf,     # where they may be
-    high: float = np.inf,
+    high: float = np.inf,     # the highest place
 ) -> np.ndarray:              # (n,)
     "Places at least a gap apart, nearest to the wanted ones by least squares."
     pools = []                                                    # [sum, number] of neighbours that move together
@@ -188,7 +188,7 @@ def add_curve(
     legend: bool = False,        # draw an entry in the legend
     width: float = 2,            # of the line, pixels
     bars: bool = False,          # error bars in place of a band
-    mode: str = "lines+markers",
+    mode: str = "lines+markers",         # plotly's: lines, markers or both
     shade: float = 0.16,         # opacity of the band; see `band_shade`
 ) -> None:
     "Draw one curve with its uncertainty."
@@ -208,7 +208,7 @@ def add_curve(
 
 # %% ../nbs/13_drawing.ipynb #670671cd
 def add_legend(
-    fig: go.Figure,
+    fig: go.Figure,   # the figure
     title: str,       # of the group
     entries: dict,    # name -> (colour, (dash, marker), width of the line)
     switches: bool = True,  # an entry switches the curves whose group is its name
@@ -230,7 +230,7 @@ def label_ticks(
     extent: tuple[float, float],  # the axis' ends
     pixels: float,                # the axis' length on the page
     panel: int = 1,               # which panel, counted row by row
-    theme: str = "light",
+    theme: str = "light",         # "light", "dark" or "auto"
 ) -> int:                         # room needed below the axis, pixels
     "Slanted labels under a horizontal axis, never closer than a line of text."
     gap, colour, n = 20, THEMES[theme].text, "" if panel == 1 else panel
@@ -251,7 +251,7 @@ WRITTEN = (".html", ".png", ".svg", ".pdf")
 
 
 def save_figure(
-    fig: go.Figure,
+    fig: go.Figure,     # the figure
     path: str | Path,   # its ending says the format: .html, .png, .svg or .pdf
     scale: float = 2,   # pixels of a PNG for every pixel of the figure
 ) -> Path:

@@ -95,7 +95,7 @@ def _check_predictions(p):
 
 # %% ../nbs/07_evaluation.ipynb #8527a891
 def join(
-    *predictions: Predictions,
+    *predictions: Predictions,  # of models tested on the same task
 ) -> tuple[Predictions, ...]:
     "Each of the predictions on the rows that all of them have, in the order of the first."
     shared = pd.Index(predictions[0].ids)
@@ -110,10 +110,10 @@ def join(
 @dataclass(frozen=True, repr=False)
 class Estimate:
     "A number and how sure we are of it. It prints as value ± standard error (n), or `undefined`."
-    value: float
+    value: float    # NaN: undefined
     se: float    # standard error
     low: float   # 95 % interval
-    high: float
+    high: float  # upper end of the 95 % interval
     n: int       # test rows behind it
     draws: np.ndarray | None = field(default=None, compare=False)  # (n_boot,) simulated values, where there are any
 
@@ -124,7 +124,7 @@ class Estimate:
 def wilson(
     k: float,             # number of successes; a fraction when rows are shared between ties
     n: float,             # number of trials; the interval is [0, 1] if there are none
-    level: float = 0.95,
+    level: float = 0.95,  # of the interval
 ) -> tuple[float, float]:
     "Wilson's score interval of a proportion: the p for which abs(k/n − p) is at most z √(p(1 − p)/n)."
     if n <= 0: return 0.0, 1.0
@@ -138,7 +138,7 @@ def _proportion(k, n):
 
 
 def accuracy(
-    p: Predictions,
+    p: Predictions,  # a model's predictions
 ) -> Estimate:
     "Fraction of rows whose predicted class is the true one, with binomial standard error and Wilson interval."
     return _proportion(int(p.correct.sum()), len(p))
@@ -154,7 +154,7 @@ def _placements(score, positive):
 
 
 def auroc(
-    p: Predictions,
+    p: Predictions,  # a model's predictions
 ) -> Estimate:
     "Area under the ROC curve, for several classes the mean of one against the rest. DeLong's s.e.; NaN if a class is missing."
     logits, influence, areas = p.logits.astype(np.float64), np.zeros(len(p)), []
@@ -196,7 +196,7 @@ def _bins(p, bins):
 
 
 def reliability(
-    p: Predictions,
+    p: Predictions,  # a model's predictions
     bins: int = 15,  # bins with equal numbers of rows
 ) -> pd.DataFrame:
     "One row a bin: n, mean confidence, accuracy and its Wilson interval (low, high)."
@@ -207,10 +207,10 @@ def reliability(
 
 # %% ../nbs/07_evaluation.ipynb #3d914f93
 def calibration_error(
-    p: Predictions,
+    p: Predictions,      # a model's predictions
     bins: int = 15,      # bins with equal numbers of rows
     n_boot: int = 1000,  # resamples of the rows within the bins
-    seed: int = 0,
+    seed: int = 0,       # of the draws
 ) -> Estimate:
     "Expected calibration error, equal-mass bins. The interval is corrected for the value's upward bias and may lie below it."
     rng, (confidence, b) = np.random.default_rng(seed), _bins(p, bins)
@@ -226,8 +226,8 @@ def calibration_error(
 
 # %% ../nbs/07_evaluation.ipynb #031b4af5
 def agreement(
-    student: Predictions,
-    supervisor: Predictions,
+    student: Predictions,  # its predictions on the test rows
+    supervisor: Predictions,  # its predictions on the same rows
 ) -> dict[str, Estimate]:
     "How often student and supervisor predict the same class: `overall`, `supervisor_right`, `supervisor_wrong`. Joined by id."
     s, w = join(student, supervisor)

@@ -72,7 +72,7 @@ def array_images(
     arrays,            # (N, H, W) or (N, H, W, 3) uint8, or a list of such images
     labels,            # (N,) int, or class names
     classes=None,      # names of the classes in the order of the numbers; None: the sorted distinct labels
-    name: str = "arrays",
+    name: str = "arrays",  # what to call it
     ids=None,          # (N,); None: NAME/0, NAME/1, …
 ) -> Images:
     "Images in memory."
@@ -151,7 +151,7 @@ class _Column:
 
 def hub_images(
     source,                   # a `datasets.Dataset`, or "NAME" or "NAME:SPLIT" on the hub
-    name: str | None = None,
+    name: str | None = None,  # what to call it
     image: str | None = None,  # the column of images; None: the only one of that type
     label: str | None = None,  # the column of classes; None: the only one of that type
 ) -> Images:
@@ -197,7 +197,7 @@ def is_imagenet(
 
 def imagenet_images(
     path,                    # folder with the development kit and the validation tar, or what torchvision made of them
-    name: str = "imagenet",
+    name: str = "imagenet",  # what to call it
 ) -> Images:
     "ImageNet's validation set (torchvision's ImageNet), checked to be whole."
     path = Path(path).expanduser()
@@ -238,7 +238,7 @@ def tiny_imagenet(
     path: Path,             # a new folder
     n: int = 12,            # images
     n_classes: int = 1000,  # of which any may have no image
-    seed: int = 0,
+    seed: int = 0,          # of the draws
 ) -> tuple[np.ndarray, dict]:  # the true class of each file (n,); what torchvision must know: {"devkit": (file, md5), "val": …}
     "Write random images in ImageNet's layout, to try a path out without its seven gigabytes."
     rng, path = np.random.default_rng(seed), Path(path)
@@ -298,7 +298,7 @@ def _problem(images, i):
 
 
 def readable(
-    images: Images,
+    images: Images,  # of which source
     skip: bool = False,          # leave unreadable images out, rather than raise a `ConfigError`
     workers: int | None = None,  # threads; None: as many as there are cores
 ) -> Images:

@@ -123,13 +123,13 @@ def _estimate(value, se, draws, n, level):
 @dataclass(frozen=True, repr=False)
 class PGR:
     "A performance gap recovered and its interval; NaN where it is undefined, because the interval of the gap reaches 0."
-    value: float
-    low: float
-    high: float
+    value: float       # gain / gap; NaN where the gap's interval reaches 0
+    low: float         # lower end of the interval
+    high: float        # upper end of the interval
     gap: Estimate      # ceiling − weak
     gain: Estimate     # student − weak
     n_rows: int        # different test rows
-    n_seeds: int
+    n_seeds: int       # seeds that all three models have
     ratio: float       # gain / gap, even where the PGR is undefined
     draws: np.ndarray  # (n_boot,) the ratio in each draw; joint with those of the same call
     joint: int         # checksum of that call: draws can be subtracted where it is equal
@@ -170,7 +170,7 @@ def pgr_pairs(
     pairs: Mapping,        # name of the pair -> (weak, student, ceiling), all of one task; each as in `pgr_interval`
     n_boot: int = 10_000,  # draws
     seed: int = 0,         # of the draws
-    level: float = 0.95,
+    level: float = 0.95,   # of the interval
     method: str = "t",     # "t": measured coverage near `level`; "bootstrap": the plain paired hierarchical bootstrap
 ) -> dict:
     "name -> `PGR`, with joint draws: seeds and test rows are drawn once for all models of all pairs."
@@ -196,7 +196,7 @@ def pgr_interval(
     ceiling,               # the strong model's after training on ground truth, with the same seeds
     n_boot: int = 10_000,  # draws
     seed: int = 0,         # of the draws
-    level: float = 0.95,
+    level: float = 0.95,   # of the interval
     method: str = "t",     # "t" or "bootstrap", as in `pgr_pairs`
 ) -> PGR:
     "PGR of the accuracies averaged over seeds, with an interval for new seeds and new test rows. Models are joined by row id."
@@ -208,7 +208,7 @@ def accuracy_interval(
     minus=None,            # another model's: the interval of runs − minus, joined by seed and row id
     n_boot: int = 10_000,  # draws
     seed: int = 0,         # of the draws
-    level: float = 0.95,
+    level: float = 0.95,   # of the interval
     method: str = "t",     # "t" or "bootstrap", as in `pgr_pairs`
 ) -> Estimate:
     "Accuracy averaged over seeds, or the paired difference of two, with an interval for new seeds and new test rows."
@@ -239,7 +239,7 @@ def _median(ratios, draws, level):
 def median_pgr(
     found: Sequence,        # PGRs, of one task or several, or the medians of tasks
     keep: str = "defined",  # "defined"; "positive": ceiling > weak, the reference's rule; "all"
-    level: float = 0.95,
+    level: float = 0.95,    # of the interval
 ) -> Estimate:
     "Median over pairs, or over tasks when given one median a task, from joint draws; its n is the number of pairs or tasks."
     found = list(found)
@@ -251,7 +251,7 @@ def paired_difference(
     a: Sequence,            # PGRs of one method, pair by pair
     b: Sequence,            # PGRs of the other on the same pairs, from the same calls of `pgr_pairs`
     keep: str = "defined",  # as in `median_pgr`, of both
-    level: float = 0.95,
+    level: float = 0.95,    # of the interval
 ) -> Estimate:
     "Median over pairs of PGR a − PGR b. A pair's supervisor, ceiling, seeds and rows are common to both."
     a, b = ([x] if isinstance(x, PGR) else list(x) for x in (a, b))

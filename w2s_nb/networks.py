@@ -106,7 +106,7 @@ def _from_folder(name, folder, pretrained):
 
 # %% ../nbs/12_networks.ipynb #c6f3ac57
 def image_model_fingerprint(
-    model: ImageModel,
+    model: ImageModel,  # which network
 ) -> str:
     "Sixteen hexadecimal digits that change with the weights and the transform."
     if model.arch.startswith("local-dir:"):
@@ -120,7 +120,7 @@ def image_model_fingerprint(
 
 # %% ../nbs/12_networks.ipynb #f40b7d19
 def load_network(
-    model: ImageModel,
+    model: ImageModel,       # which network
     what: str = "features",  # what it returns: "features" (B, D), or the "logits" (B, C) of its own head
 ) -> torch.nn.Module:
     "A network in evaluation mode. Random weights are those of seed 0."

@@ -274,7 +274,14 @@ def _peak_memory(device):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def summarise(predicted, history, seconds, tokens, train, teacher) -> dict:
+def summarise(
+    predicted,  # split -> Predictions
+    history,    # the records of the loop
+    seconds,    # of the training alone
+    tokens,     # split -> Tokens
+    train,      # the rows that were learned
+    teacher,    # the supervisor's Run; None: ground truth
+) -> dict:
     "What results_summary.json holds: every accuracy with its standard error, interval and number of rows."
     number = lambda x: float(x) if np.isfinite(x) else None
     estimate = lambda e: {key: number(getattr(e, key)) for key in ("value", "se", "low", "high", "n")}

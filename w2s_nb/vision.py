@@ -58,7 +58,7 @@ class VisionConfig:
     train_half: str = "transfer"          # "transfer", or "weak": the rows that only supervisors learn from
     tune: str = "probe"                   # a value of `TUNES`
     loss: str = "xent"                    # a name in `w2s_nb.losses.LOSSES`
-    loss_options: dict = field(default_factory=dict)
+    loss_options: dict = field(default_factory=dict)  # options of the loss
     n_train: int = 40000                  # transfer rows
     n_weak: int = 0                       # rows on which supervisors without a head train their probe
     n_heldout: int = 0                    # rows with truth for functions that fit something, such as "temperature"
@@ -79,7 +79,7 @@ class VisionConfig:
 
 # %% ../nbs/12_vision.ipynb #7902699b
 def check_vision(
-    c: VisionConfig,
+    c: VisionConfig,  # the configuration
 ) -> None:
     "Raise a `ConfigError` that names the first value that breaks a rule."
     check_choice("tune", c.tune, TUNES); check_choice("train_half", c.train_half, ("transfer", "weak"))
@@ -127,7 +127,7 @@ def probe_by_epoch(
     labels: np.ndarray,    # (N, C) soft labels
     config: VisionConfig,  # loss, epochs, batch size, optimizer
     evaluate,              # LinearProbe -> dict, joined to the last record of each epoch
-    device: str | None = None,
+    device: str | None = None,  # cpu, cuda or mps; None: the fastest present
     label: str = "",       # for the progress bar
 ) -> tuple[LinearProbe, list[dict]]:
     "A linear probe by Adam in the package's loop, and one record a step."
@@ -153,8 +153,8 @@ def _as_probe(model): return LinearProbe(*(p.detach().cpu().numpy().copy() for p
 
 # %% ../nbs/12_vision.ipynb #b17ef6d1
 def vision_id(
-    config: VisionConfig,
-    images: Images,
+    config: VisionConfig,  # the configuration
+    images: Images,        # where the images are
 ) -> str:
     "Sixteen hexadecimal digits: a hash of everything that the result depends on."
     parts = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("teacher", "members", "labels", "model")}
@@ -164,8 +164,8 @@ def vision_id(
 
 
 def vision_path(
-    config: VisionConfig,
-    images: Images,
+    config: VisionConfig,          # the configuration
+    images: Images,                # where the images are
     root: str | Path = "results",  # folder of stored runs
 ) -> Path:
     "Where the run is stored: root/IMAGES/MODEL-TUNE-LOSS[-from-SUPERVISOR]-sSEED-ID."
@@ -177,8 +177,8 @@ def vision_path(
 @dataclass(frozen=True, repr=False)
 class VisionRun:
     "A finished run, as stored."
-    config: VisionConfig
-    path: Path
+    config: VisionConfig  # what was trained on what
+    path: Path            # its folder
     test: Predictions    # on the test rows
     history: list[dict]  # one record a step; `epoch`, `eval_accuracy` and `agreement` at the end of each epoch
     summary: dict        # results_summary.json
@@ -263,7 +263,7 @@ def run_logits(
 
 
 def labelled_rows(
-    config: VisionConfig,
+    config: VisionConfig,        # the configuration
     images: Images,              # all of them
     rows: dict,                  # of `split_rows`
     teachers: list[VisionRun],   # supervisor and members
@@ -371,8 +371,8 @@ def vision_plan(
 
 
 def run_vision_all(
-    configs: Sequence[VisionConfig],
-    root: str | Path = "results",
+    configs: Sequence[VisionConfig],  # what to run, supervisors first
+    root: str | Path = "results",     # folder of stored runs
     images: Images | None = None,    # None: those that the configurations name
     skip_unreadable: bool = False,   # leave out images that cannot be read
     **options,                       # of `run_vision`
@@ -414,7 +414,7 @@ def vision_table(
 
 
 def vision_config_key(
-    config: VisionConfig,
+    config: VisionConfig,  # the configuration
 ) -> str:
     "A configuration as text, equal for equal ones."
     return json.dumps(_to_dict(config), sort_keys=True)
