@@ -1,24 +1,34 @@
-"""The site in a real browser: headless Chromium over a local server. Ends with `N passed, N failed`.
+"""The site and JupyterLab in a real browser: headless Chromium over local servers. Ends with `N passed, N failed`.
 
     python tools/docs.py && python tools/browser_tests.py          # screenshots go to _proc/screenshots
+    python tools/browser_tests.py jupyterlab                       # one test
     W2S_CHROMIUM=/path/to/chrome python tools/browser_tests.py     # a browser that is not on the path
 """
 import argparse
+import contextlib
 import functools
+import json
 import os
 import re
 import shutil
+import socket
+import subprocess
 import sys
+import tempfile
 import threading
+import time
 import traceback
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from notebooks import SKIP
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 API, FIGURE = "losses.html", next((p.name for p in [SITE / "paper.html"] if p.exists()), "training.html")
-SIX = ["index.html", "runtime.html", "losses.html", "config.html", "drawing.html", "names.html"]
+SIX = ["index.html", "losses.html", "config.html", "figures.html", "tutorials/reading_pgr.html", "paper.html"]
+IN_LAB = ["01_micro.ipynb", "10_runs.ipynb", "20_paper.ipynb"]
 
 
 def chromium():
@@ -166,6 +176,84 @@ def test_screenshots(browser, home):
                 page.screenshot(path=SHOTS / f"{Path(name).stem}-{look}.png")
 
 
+@contextlib.contextmanager
+def jupyterlab(folder):
+    "JupyterLab over a folder: -> address."
+    with socket.socket() as probe: probe.bind(("127.0.0.1", 0)); port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--allow-root",
+               "--expose-app-in-browser", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
+    env = os.environ | dict(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", JUPYTER_CONFIG_DIR=f"{folder}/.jupyter", HF_HUB_DISABLE_PROGRESS_BARS="1")
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1): break
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/"
+    finally: server.terminate(); server.wait(30)
+
+
+def lab_copy(folder):
+    "The notebooks without outputs, in a folder of their own; cells that the tests skip become text."
+    shutil.copytree(ROOT / "nbs", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "results"), dirs_exist_ok=True)
+    for path in Path(folder).rglob("*.ipynb"):
+        nb = json.loads(path.read_text(encoding="utf8"))
+        for cell in nb["cells"]:
+            if cell["cell_type"] != "code": continue
+            flags = set(re.findall(r"^#\|\s*(\w+(?:: *false)?)", "".join(cell["source"]), re.M))
+            if flags & SKIP or "eval: false" in flags: cell.update(cell_type="raw"); del cell["outputs"], cell["execution_count"]
+            else: cell["outputs"], cell["execution_count"] = [], None
+        path.write_text(json.dumps(nb), encoding="utf8")
+
+
+CELLS = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const cells = panel.content.widgets.filter(w => w.model.type === "code" && w.model.sharedModel.getSource().trim());
+  const outputs = cells.flatMap(w => w.model.outputs.toJSON());
+  return {cells: cells.length, done: cells.filter(w => w.model.executionCount).length, status: panel.sessionContext.session?.kernel?.status,
+          errors: outputs.filter(o => o.output_type === "error").map(o => `${o.ename}: ${o.evalue}`),
+          figures: outputs.filter(o => o.data && "application/vnd.plotly.v1+json" in o.data).length};
+}"""
+FIND_FIGURE = """async () => {
+  const content = window.jupyterapp.shell.currentWidget.content;
+  const at = content.widgets.findIndex(w => w.model.type === "code" && w.model.outputs.toJSON().some(o => o.data && "application/vnd.plotly.v1+json" in o.data));
+  content.activeCellIndex = at; await content.scrollToItem(at, "start");
+}"""
+
+
+def run_in_lab(page, path, limit=900):
+    "Open a notebook in JupyterLab and run all its cells; -> what became of them."
+    page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})", path)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=120_000)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    found, start = {}, time.time()
+    while time.time() - start < limit:
+        page.wait_for_timeout(1000)
+        found = page.evaluate(CELLS)
+        if found["errors"] or found["done"] == found["cells"] and found["status"] == "idle": break
+    return found
+
+
+def test_jupyterlab(browser, home):
+    "JupyterLab runs the built-in world, the runs and the paper's figures from top to bottom, and draws their figures."
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        lab_copy(folder)
+        with jupyterlab(folder) as address, Visit(browser, address, viewport=dict(width=1280, height=900)) as visit:
+            page = visit.open("lab?reset")
+            page.wait_for_function("window.jupyterapp?.started", timeout=120_000)
+            page.evaluate("async () => { await window.jupyterapp.started; await window.jupyterapp.restored }")
+            for name in [n for n in IN_LAB if (Path(folder) / n).exists()]:
+                found = run_in_lab(page, name)
+                if found["errors"] or found["done"] < found["cells"]: problems.append(f"{name}: {found}")
+                if found["figures"]:
+                    page.evaluate(FIND_FIGURE)
+                    try: page.locator(".jp-OutputArea .main-svg:visible").first.wait_for()
+                    except Exception as error: problems.append(f"{name}: no figure is drawn ({error})")
+                page.screenshot(path=SHOTS / f"jupyterlab-{Path(name).stem}.png")
+                page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+    assert not problems, "\n".join(problems)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="tests to run (default: all)")
@@ -178,7 +266,8 @@ def main():
         print("0 passed, 0 failed")
         return
     from playwright.sync_api import sync_playwright
-    shutil.rmtree(SHOTS, ignore_errors=True); SHOTS.mkdir(parents=True)
+    if not names: shutil.rmtree(SHOTS, ignore_errors=True)
+    SHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser, home = playwright.chromium.launch(executable_path=path, args=FLAGS), serve(SITE)
         for test in tests:
