@@ -68,7 +68,24 @@ def check_readme():
     return output_of([sys.executable, str(ROOT / "tools" / "readme.py"), "--check"])
 
 
-CHECKS = {"readme": check_readme, "pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export, "commands": check_help}
+def check_documentation():
+    "Every exported function and class has a docstring, and a comment for each parameter."
+    return output_of([sys.executable, str(ROOT / "tools" / "docs_api.py")])
+
+
+def check_public_names():
+    "What the package itself offers can be imported, and costs nothing before it is used."
+    code = "import sys, w2s_nb; assert 'torch' not in sys.modules; [getattr(w2s_nb, name) for name in w2s_nb.__all__]"
+    return output_of([sys.executable, "-c", code], cwd=tempfile.gettempdir())
+
+
+def check_hub():
+    "Datasets and models of the hub, from a stand-in for it, and the example of the reference's README."
+    return output_of([sys.executable, str(ROOT / "tools" / "hub.py")])
+
+
+CHECKS = {"readme": check_readme, "pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export,
+          "public names": check_public_names, "documentation": check_documentation, "commands": check_help, "hub": check_hub}
 
 
 def main():

@@ -1,0 +1,57 @@
+"""The first example of every tutorial, typed as written: each runs as a script in an empty folder. Ends with `N passed, N failed`.
+
+    python tools/tutorials.py            # in this environment
+    python tools/tutorials.py --fresh    # in a new one that has only what the package itself requires
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from execnb.nbio import read_nb
+from nbdev.process import extract_directives
+
+from notebooks import ROOT
+
+
+def first_example(path):
+    "The first code cell that a reader sees."
+    cells = [c for c in read_nb(path).cells if c.cell_type == "code"]
+    return next(c["source"] for c in cells if not {"hide", "eval:"} & extract_directives(c, remove=False).keys())
+
+
+def fresh_python(folder):
+    "The interpreter of a new environment with the package installed from this checkout."
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = Path(folder) / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", str(ROOT)], check=True)
+    return str(python)
+
+
+def run(python, source):
+    "'' if the lines run in an empty folder, else what they printed."
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([python, "-c", source], cwd=folder, capture_output=True, text=True, env=os.environ | dict(PYTHONWARNINGS="ignore"))
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fresh", action="store_true", help="make a new environment and install the package there")
+    args, failed, paths = parser.parse_args(), 0, sorted((ROOT / "nbs" / "tutorials").glob("*.ipynb"))
+    with tempfile.TemporaryDirectory() as folder:
+        python = fresh_python(folder) if args.fresh else sys.executable
+        for path in paths:
+            source, start = first_example(path), time.time()
+            problem = run(python, source)
+            failed += bool(problem)
+            lines = sum(bool(line.strip()) for line in source.splitlines())
+            print(f"{'FAILED' if problem else 'passed'}  {path.stem}: {lines} lines, {time.time() - start:.0f} s", *([problem] if problem else []), sep="\n", flush=True)
+    print(f"{len(paths) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__": main()
