@@ -28,7 +28,7 @@ def option(
     return field(default=default, metadata=dict(help=help))
 
 
-DEFAULT_LADDER = ["micro-8k", "micro-17k", "micro-36k", "micro-121k", "micro-256k"]
+DEFAULT_LADDER = ["micro-8k", "micro-12k", "micro-36k", "micro-73k", "micro-171k"]
 DEFAULT_TASKS = ["micro-reviews", "micro-grammar", "micro-sums"]
 DATASETS = "sciq, boolq, cosmos_qa, anthropic_hh, anthropic_hh_pairs, amazon_polarity, or a built-in one such as micro-reviews"
 LOSS_NAMES = "xent, logconf, product, kl, reverse_kl, entropy, window, adaptconf, confident, gce, label_smoothing"

@@ -295,21 +295,21 @@ def micro_tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", model_max_length=64)
 
 # %% ../nbs/01_micro.ipynb #3d914f93
-def _rung(width, heads, batch, steps, pretrain_lr, seed, lr):
+def _rung(width, heads, layers, batch, steps, pretrain_lr, seed, lr):
     "A row of `MICRO_LADDER`, named by the size of its backbone."
-    n_params = (len(VOCAB) + 64) * width + 2 * (12 * width ** 2 + 13 * width) + 2 * width
+    n_params = (len(VOCAB) + 64) * width + layers * (12 * width ** 2 + 13 * width) + 2 * width
     name = f"micro-{round(n_params / 1000)}k"
-    return name, dict(path=str(Path(runtime.__file__).parent / "micro_models" / name), n_params=n_params, lr=lr,
-                      width=width, heads=heads, batch=batch, steps=steps, pretrain_lr=pretrain_lr, seed=seed)
+    return name, dict(path=str(Path(runtime.__file__).parent / "micro_models" / name), n_params=n_params, lr=lr, width=width,
+                      heads=heads, layers=layers, batch=batch, steps=steps, pretrain_lr=pretrain_lr, seed=seed)
 
 
 #: name -> folder, size, default learning rate of fine-tuning, and how it was pretrained
 MICRO_LADDER = dict([
-    _rung(width=12, heads=2, batch=64, steps=2800, pretrain_lr=8e-3, seed=101, lr=1e-3),
-    _rung(width=20, heads=2, batch=48, steps=3750, pretrain_lr=5e-3, seed=101, lr=7e-4),
-    _rung(width=32, heads=4, batch=32, steps=4500, pretrain_lr=3e-3, seed=100, lr=5e-4),
-    _rung(width=64, heads=4, batch=32, steps=7000, pretrain_lr=2e-3, seed=101, lr=5e-4),
-    _rung(width=96, heads=4, batch=32, steps=9000, pretrain_lr=1.5e-3, seed=100, lr=4e-4),
+    _rung(width=12, heads=2, layers=2, batch=64, steps=4000, pretrain_lr=8e-3, seed=101, lr=1e-3),
+    _rung(width=16, heads=2, layers=2, batch=64, steps=4500, pretrain_lr=6e-3, seed=102, lr=1e-3),
+    _rung(width=32, heads=4, layers=2, batch=32, steps=5600, pretrain_lr=3e-3, seed=102, lr=5e-4),
+    _rung(width=48, heads=4, layers=2, batch=32, steps=9000, pretrain_lr=2.5e-3, seed=101, lr=5e-4),
+    _rung(width=64, heads=4, layers=3, batch=32, steps=12000, pretrain_lr=2e-3, seed=102, lr=5e-4),
 ])
 
 # %% ../nbs/01_micro.ipynb #71ee45a3
@@ -374,14 +374,15 @@ def new_model(
     width: int,  # of the residual stream
     heads: int,  # of attention
     seed: int,   # of the initial weights
+    layers: int = 2,  # transformer blocks
 ):
-    "An untrained two-layer GPT2LMHeadModel over `VOCAB`, its initial weights wide enough to learn from."
+    "An untrained GPT2LMHeadModel over `VOCAB`, its initial weights wide enough to learn from."
     guard_torchvision()
     from transformers import GPT2Config, GPT2LMHeadModel
     torch.manual_seed(seed)
     return GPT2LMHeadModel(GPT2Config(
-        vocab_size=len(VOCAB), n_positions=64, n_embd=width, n_layer=2, n_head=heads, initializer_range=width ** -.5,
-        resid_pdrop=0., embd_pdrop=0., attn_pdrop=0., tie_word_embeddings=False, bos_token_id=1, eos_token_id=1, pad_token_id=0))
+        vocab_size=len(VOCAB), n_positions=64, n_embd=width, n_layer=layers, n_head=heads, initializer_range=width ** -.5,
+        activation_function="gelu_pytorch_tanh", resid_pdrop=0., embd_pdrop=0., attn_pdrop=0., tie_word_embeddings=False, bos_token_id=1, eos_token_id=1, pad_token_id=0))
 
 
 def pretrain(
@@ -393,7 +394,7 @@ def pretrain(
     "A language model of this rung, trained on `docs` in random order: AdamW, warm-up over 200 steps, and down to 0 over the last 1,500."
     rung = MICRO_LADDER[check_choice("rung", name, MICRO_LADDER)]
     seed, steps = rung["seed"] if seed is None else seed, steps or rung["steps"]
-    (ids, lengths), model, order = padded(docs), new_model(rung["width"], rung["heads"], seed), torch.Generator().manual_seed(seed)
+    (ids, lengths), model, order = padded(docs), new_model(rung["width"], rung["heads"], seed, rung["layers"]), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rung["pretrain_lr"], betas=(.9, .98), weight_decay=.01, fused=True)
     for step in range(steps):
         for group in optimizer.param_groups:
