@@ -45,7 +45,7 @@ def html_rows(
     return f"<p><b>{escape(title)}</b></p><table><tbody>{''.join(rows)}</tbody></table>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Task:
     "Where the rows of a dataset are, and how a raw row becomes a text and a label."
     name: str                                   # what the user types: "sciq"
@@ -69,9 +69,14 @@ class Task:
         if self.hub is None and self.rows is None:
             raise ConfigError(f"Task {self.name!r} has no source: give `hub`, the id of a dataset on the hub, or `rows`, a function of the split name.")
 
+    def _where(self):
+        if self.hub is None: return "in memory, or made when asked for"
+        return "/".join(filter(None, (self.hub, self.config))) + (f" at {self.revision}" if self.revision else "")
+
+    def __repr__(self): return f"Task({self.name}: {self.n_classes} classes, rows {self._where()})"
+
     def _repr_html_(self):
-        where = "in memory, or made when asked for" if self.hub is None else "/".join(filter(None, (self.hub, self.config))) + (f" at {self.revision}" if self.revision else "")
-        return html_rows(f"Task {self.name}", dict(rows=where, splits=f"{self.train_split}, {self.test_split}", columns=", ".join(self.columns),
+        return html_rows(f"Task {self.name}", dict(rows=self._where(), splits=f"{self.train_split}, {self.test_split}", columns=", ".join(self.columns),
                          classes=self.n_classes, pairs="two texts a row" if self.pairs else "", halves="rows that share a group stay together" if self.group else ""))
 
 # %% ../nbs/02_data.ipynb #7902699b
