@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import plotly.graph_objects as go
 
@@ -52,12 +53,17 @@ def make_logger(
     "What `train_run` takes as `logger`. A logger whose package is missing is an error now, not when training begins."
     kind = kind or ("wandb" if os.environ.get("WANDB_PROJECT") else None)
     if kind is None: return None
-    module, use, default = LOGGERS[check_choice("logger", kind, LOGGERS)]
-    try: package = importlib.import_module(module)
+    module, _, default = LOGGERS[check_choice("logger", kind, LOGGERS)]
+    try: importlib.import_module(module)
     except ImportError as e:
         raise ConfigError(f"Logger {kind!r} needs a package that is not installed ({e}): pip install 'w2s_nb[{kind}]', or leave the logger out.") from e
     project = project or (os.environ.get("WANDB_PROJECT") if kind == "wandb" else None) or default
-    return lambda config, name: use(package, config, name, project)
+    return partial(_opened, kind, project)           # can be sent to another process, as a sweep's workers need it
+
+
+def _opened(kind, project, config, name):
+    module, use, _ = LOGGERS[kind]
+    return use(importlib.import_module(module), config, name, project)
 
 # %% ../nbs/06b_loggers.ipynb #curve002
 def plot_curve(
