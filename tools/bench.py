@@ -1,6 +1,6 @@
 """Measured ratios of memory and time, each pair in one go on one machine.
 
-    python tools/bench.py            # memory of a step, price of the exact micro-batch gradient, price of a stored run
+    python tools/bench.py            # memory of a step, price of the exact micro-batch gradient, of a stored run, of a backbone
 """
 import json
 import os
@@ -100,13 +100,26 @@ def stored_runs(folder):
     print(f"  training {1000 * trained / 10:.0f} ms a run, reading it {1000 * stored / 10:.0f} ms a run: {trained / stored:.0f} × faster")
 
 
+def backbones(folder):
+    "Time to get a backbone of 124 million parameters: from its file, which was read before, and from a copy in memory."
+    import copy
+    import transformers
+    from w2s_nb.models import load_backbone, model_spec
+    transformers.logging.disable_progress_bar()
+    transformers.GPT2Model(transformers.GPT2Config()).save_pretrained(folder / "gpt2-sized")
+    spec = model_spec(str(folder / "gpt2-sized"))
+    kept = load_backbone(spec)
+    read, copied = seconds(lambda: load_backbone(spec), 4), seconds(lambda: copy.deepcopy(kept), 4)
+    print(f"  read {read:.2f} s, copied {copied:.2f} s")
+
+
 def main():
     if sys.argv[1:2] == ["--step"]: return one_step(sys.argv[2], *map(int, sys.argv[3:]))
     import torch
     print(json.dumps(dict(processor=platform.processor() or platform.machine(), cores=os.cpu_count(), torch=torch.__version__, cuda=torch.cuda.is_available())))
     with tempfile.TemporaryDirectory() as folder:
         os.environ["W2S_CACHE_DIR"] = folder
-        for measure in (memory, micro_batches, stored_runs):
+        for measure in (memory, micro_batches, stored_runs, backbones):
             print(measure.__doc__)
             measure(Path(folder))
 
