@@ -71,7 +71,7 @@ class RunOptions:
     logger: str | None = option(None, "wandb, trackio or tensorboard; wandb if WANDB_PROJECT is set")
     trust_remote_code: bool = option(False, "allow code from a model's repository")
 
-
+# %% ../nbs/14_cli.ipynb #tra1nopt
 @dataclass
 class TrainOptions(RunOptions):
     "Train one model, on the ground truth or on the labels of a supervisor."
@@ -114,7 +114,7 @@ class WeakToStrongOptions(RunOptions):
     transfer_epochs: int | None = option(None, "epochs of the students; gt_epochs if left out")
     log_prefix: str = option("", "put before the name of every run in the logger")
 
-
+# %% ../nbs/14_cli.ipynb #tab1eopt
 @dataclass
 class TableOptions:
     "Print the table of all runs below a folder, and the median PGR by loss."
@@ -276,7 +276,7 @@ def _train(o):
     run = train_run(RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path), root_of(o), **execution(o))
     print(f"{run}\n{run.path}{dropped_text([run])}")
 
-
+# %% ../nbs/14_cli.ipynb #dr0pped1
 def dropped_text(
     runs: list,  # of one command
 ) -> str:
@@ -336,7 +336,7 @@ def report(
         save_figure(plot_transfer(table), written[1])
     print(f"\nWritten: {', '.join(map(str, written))}")
 
-
+# %% ../nbs/14_cli.ipynb #med1ans1
 def medians_text(
     table,  # what `results_table` returns
 ) -> str:
@@ -386,7 +386,7 @@ def weak_to_strong_configs(
                             lr=_first(o.transfer_lr, o.lr), optimizer=_first(o.transfer_optim, o.optim))
     return weak, strong, {loss: RunConfig(**student, loss=loss) for loss in o.transfer_loss}
 
-
+# %% ../nbs/14_cli.ipynb #weakstr1
 def _first(*values): return next((value for value in values if value is not None), None)
 
 

@@ -277,10 +277,17 @@ COLUMNS = ("task", "model", "n_params", "teacher", "loss", "tune", "seed", "trai
            "seconds", "rows_per_s", "peak_memory_mb", "path", "weak_path", "ceiling_path", *CONFIG_COLUMNS)
 
 
-def _texts(config):
-    "Fields of the configuration as values of a table: a dictionary becomes text."
-    return {k: ", ".join(f"{a}={b}" for a, b in sorted(config[k].items())) if isinstance(config[k], dict) else config[k]
-            for k in CONFIG_COLUMNS}
+def _text(value):
+    "A value of a configuration as a table holds it: a number or a text. Options, steps with options, and whole configurations become text."
+    if isinstance(value, dict) and "model" in value:
+        return f"{value['model']} ({_text({k: v for k, v in value.items() if k != 'model' and v != _DEFAULTS.get(k)})})"
+    if isinstance(value, dict): return ", ".join(f"{a}={_text(b)}" for a, b in sorted(value.items()))
+    if not isinstance(value, (list, tuple)): return value
+    if len(value) == 2 and isinstance(value[1], dict): return f"{value[0]}({_text(value[1])})" if value[1] else value[0]
+    return ", ".join(str(_text(v)) for v in value)
+
+
+def _texts(config): return {k: _text(config[k]) for k in CONFIG_COLUMNS}
 
 
 def _settings(table):

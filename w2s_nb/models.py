@@ -133,7 +133,7 @@ def _hub_params(name):
                           "so give a converted copy, a directory written by save_pretrained.")
     return info.safetensors.total
 
-
+# %% ../nbs/04_models.ipynb #0uts1de1
 @lru_cache(maxsize=64)
 def _outside_table(name):
     path = Path(name)
