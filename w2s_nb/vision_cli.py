@@ -50,7 +50,7 @@ def w2s_vision(
 
 
 def vision_configs(
-    options: VisionOptions,  # what was typed
+    options: VisionOptions,
     task: str,              # name of the images
 ) -> list:
     "The runs that the options mean."
@@ -76,7 +76,8 @@ def _tuned(config, o):
 
 def _vision(o):
     from w2s_nb.images import load_images
-    from w2s_nb.vision import beside_published, plot_epochs, plot_vision, run_vision_all, vision_table
+    from w2s_nb.vision import run_vision_all
+    from w2s_nb.vision_results import beside_published, plot_epochs, plot_vision, vision_table
     images = load_images(o.data_path or "image_world")
     configs, root = vision_configs(o, images.name), Path(o.results_folder)
     print(f"{len(configs)} runs on {len(images):,} images in {root / images.name}", flush=True)
@@ -94,7 +95,7 @@ def _vision(o):
 
 
 def vision_text(
-    table,  # of `w2s_nb.vision.vision_table`
+    table,  # of `w2s_nb.vision_results.vision_table`
 ) -> str:
     "The table for the terminal, an estimate and its 95 % interval in a cell."
     import math
