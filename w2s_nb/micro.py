@@ -6,8 +6,8 @@
 __all__ = ['GOOD', 'BAD', 'TURNS', 'ASPECTS', 'STRONG', 'TURNED', 'SINGULAR', 'PLURAL', 'SELF', 'THINGS', 'ALONE', 'PERSON',
            'THING', 'DETERMINERS', 'WHEN', 'WHERE', 'NUMBERS', 'OPEN', 'CLOSE', 'NAMES', 'MICRO_TASKS', 'SPLITS',
            'FRAME', 'VOCAB', 'MICRO_LADDER', 'pick', 'zipf', 'coin', 'polarity', 'clause', 'review', 'broken',
-           'grammar', 'term', 'sums', 'is_balanced', 'brackets', 'most', 'rows', 'pairs', 'micro_tokenizer', 'corpus',
-           'padded', 'reading_loss', 'read', 'new_model', 'pretrain', 'zero_shot']
+           'grammar', 'term', 'sums', 'is_balanced', 'brackets', 'most', 'rows', 'constructions', 'pairs',
+           'micro_tokenizer', 'corpus', 'padded', 'reading_loss', 'read', 'new_model', 'pretrain', 'zero_shot']
 
 # %% ../nbs/01_micro.ipynb #d4735e3a
 import random
@@ -264,6 +264,16 @@ def rows(
         if row["label"] != want or row["text"] in seen or zlib.crc32(row["text"].encode()) % 4 not in mine: continue
         seen.add(row["text"]); found.append(row); want = int(rng.random() * n_classes)
     return found
+
+# %% ../nbs/01_micro.ipynb #c0n5tr02
+def constructions(
+    row: dict,  # of `rows`
+) -> list[str]:
+    "Names of what a row contains: rare, negated, turned, but, nested, attractor, inverted, close, and what is wrong in it; or plain."
+    found = [name for name in ("rare", "negated", "turned", "but", "attractor", "inverted") if row.get(name)]
+    found += ["nested"] * (row.get("nesting", 0) > (3 if "how" in row else 0)) + ["close"] * (row.get("gap", 9) <= 2)
+    wrong = row.get("rule") or row.get("how")
+    return found + [f"wrong {wrong}"] * bool(wrong) or ["plain"]
 
 # %% ../nbs/01_micro.ipynb #9f14025a
 def pairs(
