@@ -15,14 +15,18 @@ from .cli import _ends_clearly, option, parse
 @dataclass
 class VisionOptions:
     "Train a probe on a strong network's features of images, on the labels of a weak network."
-    weak_model_name: list[str] | None = option(None, "supervisors: alexnet, a model of timm, torchvision:NAME; alexnet if left out, signs_cnn6 for the built-in world")
-    strong_model_name: list[str] | None = option(None, "students: resnet50_dino, vitb8_dino, a model of timm; resnet50_dino if left out, signs_resnet for the built-in world")
+    weak_model_name: list[str] | None = option(
+        None, "supervisors: alexnet, a model of timm, torchvision:NAME; alexnet if left out, signs_cnn6 for the built-in world")
+    strong_model_name: list[str] | None = option(
+        None, "students: resnet50_dino, vitb8_dino, a model of timm; resnet50_dino if left out, signs_resnet for the built-in world")
     batch_size: int = option(128, "images that a network looks at in one pass; changes no result")
     n_train: int | None = option(None, "images to learn from; 40000 if left out, 4000 for the built-in world")
     seeds: list[int] = option([0, 1, 2, 3, 4], "orders of the images, each with its own training and test images")
     n_epochs: int = option(10, "passes of the probe over its images; the paper takes 20 for ResNet-50 and 5 for ViT-B/8")
     lr: float = option(1e-3, "learning rate of the probe")
-    data_path: str | None = option(None, "folder with ImageNet's development kit and validation tar, or with a subfolder for each class, or hub:NAME:SPLIT; the built-in world if left out")
+    data_path: str | None = option(
+        None, "folder with ImageNet's development kit and validation tar, or with a subfolder for each class, or hub:NAME:SPLIT; "
+              "the built-in world if left out")
     results_folder: str = option("results", "folder of stored runs, table and figures")
     probe_batch_size: int = option(100, "images per step of the probe")
     losses: list[str] = option(["xent"], "losses of the students: xent, logconf, adaptconf, …")
@@ -36,6 +40,8 @@ class VisionOptions:
     workers: int | None = option(None, "processes that read images")
     device: str | None = option(None, "cpu, cuda or mps; the fastest present if left out")
     dtype: str | None = option(None, "precision of the networks: fp32, bf16 or fp16; bf16 on cuda and fp32 elsewhere if left out")
+    probe_dtype: str | None = option(
+        None, "precision of the probe's products: fp32 or bf16; if left out, bf16 for wide probes where the processor has it")
     pretrained: bool = option(True, "False: random weights, to try a path out")
     skip_unreadable: bool = option(False, "leave out images that cannot be read")
     force: bool = option(False, "run again where a run is stored")
@@ -59,49 +65,55 @@ def vision_configs(
     from w2s_nb.vision import vision_plan
     o, known = options, [loss_options(loss) for loss in options.losses]
     for name in o.loss_options:
-        if not all(name in k for k in known): raise ConfigError(f"Option {name!r} is not one of each of the losses {', '.join(o.losses)}: run them one by one.")
-    weak, strong = (o.weak_model_name or ["alexnet"], o.strong_model_name or ["resnet50_dino"]) if o.data_path else (o.weak_model_name or ["signs_cnn6"], o.strong_model_name or ["signs_resnet"])
-    n_train = o.n_train if o.n_train is not None else 40000 if o.data_path else 4000
-    plan = vision_plan(weak, strong, o.losses, o.seeds, o.control, o.ensemble, o.n_weak, task=task, n_train=n_train, n_test=o.n_test, balance=o.balance,
+        if not all(name in k for k in known):
+            raise ConfigError(f"Option {name!r} is not one of each of the losses {', '.join(o.losses)}: run them one by one.")
+    weak, strong, n_train = ("alexnet", "resnet50_dino", 40000) if o.data_path else ("signs_cnn6", "signs_resnet", 4000)
+    plan = vision_plan(o.weak_model_name or [weak], o.strong_model_name or [strong], o.losses, o.seeds, o.control, o.ensemble, o.n_weak,
+                       task=task, n_train=n_train if o.n_train is None else o.n_train, n_test=o.n_test, balance=o.balance,
                        epochs=o.n_epochs, lr=o.lr, batch_size=o.probe_batch_size, pretrained=o.pretrained)
     return [_tuned(config, o) for config in plan]
 
 
 def _tuned(config, o):
-    "Students and ceilings learn as asked; supervisors stay as they are."
+    "Students and ceilings learn as asked; supervisors stay as they are. Ceilings and matched noise take the plain loss."
     from dataclasses import replace
     if config.tune == "own head" or config.train_half == "weak": return config
-    return replace(config, tune=o.tune, loss_options=o.loss_options if config.teacher and not config.labels else {})
+    plain = not config.teacher or config.labels == ("matched_noise",)
+    return replace(config, tune=o.tune, loss_options={} if plain else o.loss_options)
 
-
+# %% ../nbs/14_vision_cli.ipynb #50e1f8d7
 def _vision(o):
     from w2s_nb.images import load_images
     from w2s_nb.vision import run_vision_all
     from w2s_nb.vision_results import beside_published, plot_epochs, plot_vision, vision_table
     images = load_images(o.data_path or "image_world")
-    configs, root = vision_configs(o, images.name), Path(o.results_folder)
-    print(f"{len(configs)} runs on {len(images):,} images in {root / images.name}", flush=True)
-    runs = run_vision_all(configs, root, images, o.skip_unreadable, force=o.force, batch_size=o.batch_size, workers=o.workers, device=o.device, dtype=o.dtype)
+    configs, out = vision_configs(o, images.name), Path(o.results_folder) / images.name
+    print(f"{len(configs)} runs on {len(images):,} images in {out}", flush=True)
+    how = dict(batch_size=o.batch_size, workers=o.workers, device=o.device, dtype=o.dtype, probe_dtype=o.probe_dtype)
+    runs = run_vision_all(configs, o.results_folder, images, o.skip_unreadable, force=o.force, **how)
     table = vision_table(runs)
     print(vision_text(table))
-    if images.name == "imagenet" and o.pretrained: print("\nBeside the published numbers:\n" + beside_published(table).round(3).to_string(index=False))
-    out = root / images.name
+    if images.name == "imagenet":
+        note = "" if o.pretrained else " (ours with random weights)"
+        print(f"\nBeside the published numbers{note}:\n" + beside_published(table).round(3).to_string(index=False))
     table.to_csv(out / "results.csv", index=False)
-    written = [out / "results.csv"]
-    for name, figure in [("accuracy.html", plot_vision(table))] + ([("epochs.html", plot_epochs(runs))] if o.tune == "probe" else []):
-        figure.write_html(out / name, include_plotlyjs=True)
-        written.append(out / name)
-    print("\nWritten: " + ", ".join(map(str, written)))
+    figures = {"accuracy.html": plot_vision(table)} | ({"epochs.html": plot_epochs(runs)} if o.tune == "probe" else {})
+    for name, figure in figures.items(): figure.write_html(out / name, include_plotlyjs=True)
+    print("\nWritten: " + ", ".join(str(out / name) for name in ["results.csv", *figures]))
 
 
 def vision_text(
     table,  # of `w2s_nb.vision_results.vision_table`
 ) -> str:
     "The table for the terminal, an estimate and its 95 % interval in a cell."
-    import math
     shown = []
     for r in table.to_dict("records"):
-        cell = lambda name, digits=3: "undefined" if math.isnan(r[name]) else f"{r[name]:.{digits}f} ({r[f'{name}_low']:.{digits}f} to {r[f'{name}_high']:.{digits}f})"
-        shown.append(dict(learned_from=r["learned_from"], model=r["model"], loss=r["loss"], labels=r["labels"], weak=cell("weak"), student=cell("student"), ceiling=cell("ceiling"),
-                          agreement=f"{r['agreement']:.3f}", PGR=cell("pgr", 2), seeds=r["seeds"], rows=r["rows"]))
+        told = {name: r[name] for name in ("learned_from", "model", "loss", "labels")}
+        numbers = dict(weak=_cell(r, "weak"), student=_cell(r, "student"), ceiling=_cell(r, "ceiling"), agreement=f"{r['agreement']:.3f}")
+        shown.append(told | numbers | dict(PGR=_cell(r, "pgr", 2), seeds=r["seeds"], rows=r["rows"]))
     return type(table)(shown).to_string(index=False)
+
+
+def _cell(row, name, digits=3):
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    return "undefined" if value != value else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

@@ -27,22 +27,23 @@ def _learned_from(config): return " + ".join([slug(config.teacher.model), *(slug
 def _labels_text(config): return ", ".join(name for name, _ in label_steps(config.labels)) or "as they are"
 
 
-def _rows_of(config): return (config.task, config.seed, config.n_train, config.n_weak, config.n_heldout, config.n_test, config.balance)
+def _ceiling_of(c): return (c.model, c.tune, c.seed, c.n_train, c.n_weak, c.n_heldout, c.n_test, c.balance)
 
 
 def _triples(runs):
     "(learned from, model, loss, labels, tune) -> supervisor, student and ceiling, each {seed: predictions}"
-    truth = {(r.config.model, r.config.tune, _rows_of(r.config)): r for r in runs if not r.config.teacher and r.config.train_half == "transfer"}
+    truth = {_ceiling_of(r.config): r for r in runs if not r.config.teacher and r.config.train_half == "transfer"}
     by_config, out = {repr(r.config): r for r in runs}, {}
     for r in runs:
         c = r.config
         if not c.teacher: continue
-        weak, student, ceiling = out.setdefault((_learned_from(c), c.model, c.loss, _labels_text(c), c.tune), ({}, {}, {}))
+        key = (_learned_from(c), c.model, c.loss, _labels_text(c), c.tune)
+        weak, student, ceiling = out.setdefault(key, ({}, {}, {}))
         if c.seed in student:
-            raise ConfigError(f"Two students of {_learned_from(c)} with seed {c.seed} differ in settings that the table does not show, "
-                              f"{student[c.seed]} and {r}: make a table of each plan.")
+            raise ConfigError(f"Two students of {key[0]} with seed {c.seed} differ in settings that the table does not show, and {r} is "
+                              "one of them: make a table of each plan.")
         weak[c.seed] = combined([by_config[repr(t)] for t in (c.teacher, *c.members)])
-        student[c.seed], ceiling[c.seed] = r.test, truth[c.model, c.tune, _rows_of(c)].test
+        student[c.seed], ceiling[c.seed] = r.test, truth[_ceiling_of(c)].test
     if not out: raise ConfigError("None of these runs is a student, so there is nothing to compare: run a plan with at least one loss.")
     return out
 
@@ -73,15 +74,18 @@ def plot_vision(
     width: float = 820,     # pixels
 ) -> go.Figure:
     "Supervisor, students and ceiling side by side, with 95 % intervals; a group for every supervisor and strong network."
-    bars = []
+    bars, several = [], table.model.nunique() > 1
     for (weak, model), group in table.groupby(["learned_from", "model"], sort=False):
-        first, setting = group.iloc[0], f"{weak} → {slug(model)}"
+        first, setting = group.iloc[0], f"mean of {weak.count(' + ') + 1}" if " + " in weak else weak
+        if several: setting += f" → {slug(model)}"
         students = [(f"student, {_kind(r)}", r, "student") for _, r in group.iterrows()]
         bars += [dict(setting=setting, bar=bar, value=r[of], low=r[f"{of}_low"], high=r[f"{of}_high"])
                  for bar, r, of in [("supervisor", first, "weak"), *students, ("ceiling", first, "ceiling")]]
     order = dict.fromkeys(["supervisor", *(b["bar"] for b in bars if b["bar"] != "ceiling"), "ceiling"])   # the ceiling last, in ink
     bars = pd.DataFrame(bars).sort_values("bar", key=lambda bar: bar.map(list(order).index), kind="stable")
-    return plot_bars(bars, "test accuracy", theme, width)
+    fig = plot_bars(bars, "test accuracy", theme, width)
+    if theme == "auto": fig.update_traces(marker_pattern=dict(shape="/", bgcolor="rgba(0,0,0,0)"), selector=dict(name="ceiling"))
+    return fig.update_xaxes(title="" if several else f"supervisor of {slug(table.model.iloc[0])}")
 
 # %% ../nbs/13c_vision_results.ipynb #1f5c83ba
 def epoch_points(
@@ -110,7 +114,8 @@ def plot_epochs(
 ) -> go.Figure:
     "Accuracy of students and ceiling, and the students' agreement with their supervisors, by epoch; bands span the seeds."
     points, last = epoch_points(runs), {}
-    for (weak, *_), (of, *_) in _triples(runs).items(): last[weak] = float(np.mean([p.correct.mean() for p in of.values()]))
+    for (weak, *_), (of, *_) in _triples(runs).items():
+        last[weak] = float(np.mean([p.correct.mean() for p in of.values()]))
     ends = [points.x.min(), points.x.max()]
     lines = [dict(panel=panel, curve=weak, method="the supervisor itself", x=x, y=y) for panel in points.panel.unique()
              if panel.endswith("accuracy") for weak, y in last.items() for x in ends]
