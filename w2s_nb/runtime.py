@@ -37,7 +37,7 @@ def guard_torchvision():
     "Declare torchvision's compiled operators where its own library cannot load beside a CPU-only torch."
     global _torchvision_ops
     spec = importlib.util.find_spec("torchvision")
-    if _torchvision_ops is not None or spec is None or torch.version.cuda is not None: return
+    if spec is None or torch.version.cuda is not None or hasattr(torch.ops.torchvision, "nms"): return
     library = next(Path(spec.submodule_search_locations[0]).glob("_C.*"), None)
     try:
         if library is not None: return ctypes.CDLL(str(library)) and None
