@@ -33,7 +33,8 @@ def hidden_states(
     inputs = dict(attention_mask=batch.mask) if model.needs_mask else dict(use_cache=False)
     with autocast(model.dtype, batch.input_ids.device):
         out = model.backbone(input_ids=batch.input_ids, output_hidden_states=every_layer, **inputs)
-    states = getattr(out, "hidden_states", None)
+    states, last = (getattr(out, name, None) for name in ("hidden_states", "last_hidden_state"))
+    if last is None: raise ConfigError(f"{type(model.backbone).__name__} returns no hidden states, so there is nothing to probe: fine-tune it with tune='full'.")
     if every_layer and not states:
         raise ConfigError(f"{type(model.backbone).__name__} returns no hidden states, so its layers cannot be probed: use layers='last'.")
     chosen = [*states[:-1], out.last_hidden_state] if every_layer else [out.last_hidden_state]                 # (B, T, D) each

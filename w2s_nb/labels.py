@@ -7,7 +7,7 @@ __all__ = ['ERRORS', 'LABELS', 'ORACLE', 'NEEDS', 'SOURCES', 'OPTION_RULES', 'ST
            'temperature', 'threshold', 'confident', 'contradiction', 'relabel', 'topological', 'change_point',
            'overlap_rows', 'overlap', 'mean', 'boosting_weights', 'adaboost', 'matched_noise', 'random_labels',
            'true_labels', 'difficulty', 'easy', 'random_rows', 'label_options', 'check_labels', 'label_steps',
-           'label_needs', 'is_oracle', 'apply_labels']
+           'label_needs', 'is_oracle', 'apply_labels', 'labels_text']
 
 # %% ../nbs/09_labels.ipynb #d4735e3a
 import inspect
@@ -452,3 +452,13 @@ def apply_labels(
             order = np.argsort(ids)
             rows = replace(rows, truth=truth[order[np.searchsorted(ids, rows.ids, sorter=order)]])
     return rows
+
+# %% ../nbs/09_labels.ipynb #1abe1t01
+def labels_text(
+    labels,  # a sequence of names and (name, options) pairs
+) -> str:
+    "The chain for people to read: names, and the options that are not at their defaults."
+    def one(name, options):
+        changed = {k: v for k, v in options.items() if v != label_options(name).get(k)}
+        return name + (f"({', '.join(f'{k}={v}' for k, v in changed.items())})" if changed else "")
+    return ", ".join(one(*step) for step in label_steps(labels))

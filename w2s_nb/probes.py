@@ -28,7 +28,7 @@ from .training import fit, make_optimizer, make_schedule
 @dataclass(frozen=True)
 class FeatureBatch:
     "Rows ready for a probe."
-    x: torch.Tensor       # (B, D) features
+    x: torch.Tensor       # (B, D) features; of pairs (B, 2, D)
     labels: torch.Tensor  # (B, C) soft labels, float32
 
     def __len__(self): return len(self.labels)
@@ -41,14 +41,22 @@ class FeatureBatch:
 
 class ProbeModel(nn.Module):
     "A linear head by itself, zero at the start: what `w2s_nb.training.fit` trains when the features are there already."
-    frozen, dtype = False, "fp32"
+    frozen, dtype, own_backbone = True, "fp32", False
 
     def __init__(self, n_features: int, n_classes: int, bias: bool = False):
         super().__init__()
         self.head = nn.Linear(n_features, n_classes, bias=bias)
         for p in self.parameters(): nn.init.zeros_(p)
 
-    def forward(self, batch: FeatureBatch) -> torch.Tensor: return self.head(batch.x.to(self.head.weight.dtype))  # (B, C)
+    def forward(self, batch: FeatureBatch) -> torch.Tensor:  # (B, C); for pairs, with one class, the rewards of both texts (B, 2)
+        logits = self.head(batch.x.to(self.head.weight.dtype))
+        return logits.squeeze(-1) if batch.x.ndim == 3 else logits
+
+    @torch.inference_mode()
+    def logits(self, x, block: int = 8192) -> np.ndarray:  # (N, C) float32
+        "Logits of features (N, D), a block of rows at a time."
+        parts = (torch.as_tensor(x[i:i + block], device=self.head.weight.device) for i in range(0, len(x), block))
+        return np.concatenate([self(FeatureBatch(part, None)).cpu().numpy() for part in parts])
 
 
 def feature_batches(
