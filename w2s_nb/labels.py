@@ -112,7 +112,7 @@ def temperature(
 
 # %% ../nbs/09_labels.ipynb #f5ca38f7
 def threshold(
-    rows: Labelled,
+    rows: Labelled,      # labelled rows
     seed,                # not used
     least: float = 0.8,  # smallest confidence that is kept
 ) -> Labelled:
@@ -124,7 +124,7 @@ def threshold(
 
 
 def confident(
-    rows: Labelled,
+    rows: Labelled,     # labelled rows
     seed,               # not used
     keep: float = 0.2,  # share of each labelled class's rows, at least one row
 ) -> Labelled:
@@ -292,7 +292,7 @@ def matched_noise(
 
 
 def random_labels(
-    rows: Labelled,
+    rows: Labelled,  # labelled rows
     seed,            # of the deal
 ) -> Labelled:
     "The same labels on other rows: class shares and confidences stay, all information goes."
@@ -336,7 +336,7 @@ def easy(
 
 
 def random_rows(
-    rows: Labelled,
+    rows: Labelled,      # labelled rows
     seed,                # of the draw
     keep: float = 0.5,   # share of the rows, at least one row
 ) -> Labelled:

@@ -43,7 +43,12 @@ class ProbeModel(nn.Module):
     "A linear head by itself, zero at the start: what `w2s_nb.training.fit` trains when the features are there already."
     frozen, dtype, own_backbone = True, "fp32", False
 
-    def __init__(self, n_features: int, n_classes: int, bias: bool = False):
+    def __init__(
+        self,
+        n_features: int,     # number of features D
+        n_classes: int,      # number of classes C
+        bias: bool = False,  # add a constant to each class
+    ):
         super().__init__()
         self.head = nn.Linear(n_features, n_classes, bias=bias)
         for p in self.parameters(): nn.init.zeros_(p)

@@ -118,8 +118,8 @@ def fit(
     batches: Iterable[Batch],     # in training order
     n_steps: int,                 # how many batches those are
     loss: Callable,               # (logits (B, C), labels (B, C), step_frac) -> scalar
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
+    optimizer: torch.optim.Optimizer,  # of the parameters that are trained
+    schedule: torch.optim.lr_scheduler.LRScheduler,  # stepped once a batch
     micro_batch: int | None = None,  # rows in memory at a time; None: as many as fit
     rowwise: bool = False,        # the loss is a mean over rows
     clip: float | None = None,    # largest norm of the gradient

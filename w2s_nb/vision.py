@@ -54,7 +54,7 @@ class VisionConfig:
     train_half: str = "transfer"          # "transfer", or "weak": the rows that only supervisors learn from
     tune: str = "probe"                   # a value of `TUNES`
     loss: str = "xent"                    # a name in `w2s_nb.losses.LOSSES`
-    loss_options: dict = field(default_factory=dict)
+    loss_options: dict = field(default_factory=dict)  # options of the loss
     n_train: int = 40000                  # transfer rows
     n_weak: int = 0                       # rows on which supervisors without a head train their probe
     n_heldout: int = 0                    # rows with truth for functions that fit something, such as "temperature"
@@ -79,7 +79,7 @@ _ROWS = ("task", "seed", "n_train", "n_weak", "n_heldout", "n_test", "balance") 
 
 
 def check_vision(
-    c: VisionConfig,
+    c: VisionConfig,  # the configuration
 ) -> None:
     "Raise a `ConfigError` that names the first value that breaks a rule."
     check_choice("tune", c.tune, TUNES); check_choice("train_half", c.train_half, ("transfer", "weak"))
@@ -150,9 +150,9 @@ class HalfProbe(ProbeModel):
 
 
 def probe_precision(
-    n_features: int,
-    n_classes: int,
-    device: str | torch.device,
+    n_features: int,                                                    # number of features D
+    n_classes: int,                                                     # number of classes C
+    device: str | torch.device,                                         # where it is computed
 ) -> str:  # "fp32" or "bf16"
     "The precision of a probe's products: bf16 where the probe is wide and the processor multiplies it natively, at least twice as fast."
     known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")     # torch.cpu has no public name for these
@@ -167,7 +167,7 @@ def probe_by_epoch(
     labels: np.ndarray,    # (N, C) soft labels
     config: VisionConfig,  # loss, epochs, batch size, optimizer
     evaluate,              # LinearProbe -> dict, joined to the last record of each epoch
-    device: str | None = None,
+    device: str | None = None,  # cpu, cuda or mps; None: the fastest present
     label: str = "",       # for the progress bar
     dtype: str | None = None,  # precision of the products, "fp32" or "bf16"; None: as `probe_precision` chooses
 ) -> tuple[LinearProbe, list[dict]]:
@@ -196,8 +196,8 @@ def _as_probe(model): return LinearProbe(*(p.detach().cpu().numpy().copy() for p
 
 # %% ../nbs/12_vision.ipynb #b17ef6d1
 def vision_id(
-    config: VisionConfig,
-    images: Images,
+    config: VisionConfig,  # the configuration
+    images: Images,        # where the images are
 ) -> str:
     "Sixteen hexadecimal digits: a hash of everything that the result depends on."
     parts = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("teacher", "members", "labels", "model")}
@@ -208,8 +208,8 @@ def vision_id(
 
 
 def vision_path(
-    config: VisionConfig,
-    images: Images,
+    config: VisionConfig,          # the configuration
+    images: Images,                # where the images are
     root: str | Path = "results",  # folder of stored runs
 ) -> Path:
     "Where the run is stored: root/IMAGES/MODEL-TUNE-LOSS[-from-SUPERVISOR]-sSEED-ID."
@@ -221,8 +221,8 @@ def vision_path(
 @dataclass(frozen=True, repr=False)
 class VisionRun:
     "A finished run, as stored."
-    config: VisionConfig
-    path: Path
+    config: VisionConfig  # what was trained on what
+    path: Path            # its folder
     test: Predictions    # on the test rows
     history: list[dict]  # one record a step; `epoch`, `eval_accuracy` and `agreement` at the end of each epoch
     summary: dict        # results_summary.json
@@ -247,7 +247,7 @@ def vision_config_from_dict(
 
 
 def vision_config_to_dict(
-    config: VisionConfig,
+    config: VisionConfig,  # the configuration
 ) -> dict:
     "The form in which it is stored, with the names that the text runs have for the numbers of rows."
     steps = [list(step) for step in label_steps(config.labels)]
@@ -318,7 +318,7 @@ def run_logits(
 
 
 def labelled_rows(
-    config: VisionConfig,
+    config: VisionConfig,        # the configuration
     images: Images,              # all of them
     rows: dict,                  # of `split_rows`
     teachers: list[VisionRun],   # supervisor and members
@@ -440,8 +440,8 @@ def vision_plan(
 
 # %% ../nbs/12_vision.ipynb #a40d6e1b
 def run_vision_all(
-    configs: Sequence[VisionConfig],
-    root: str | Path = "results",
+    configs: Sequence[VisionConfig],  # what to run, supervisors first
+    root: str | Path = "results",     # folder of stored runs
     images: Images | None = None,    # None: those that the configurations name
     skip_unreadable: bool = False,   # leave out images that cannot be read
     **options,                       # of `run_vision`

@@ -56,7 +56,7 @@ def w2s_vision(
 
 
 def vision_configs(
-    options: VisionOptions,
+    options: VisionOptions,  # what was typed
     task: str,              # name of the images
 ) -> list:
     "The runs that the options mean."
