@@ -17,7 +17,7 @@ from pathlib import Path
 
 from datasets import Dataset, load_from_disk
 
-from .data import TASKS, fingerprint, load_task, split_halves
+from .data import TASKS, fingerprint, html_rows, load_task, split_halves
 from .labels import is_oracle, label_needs, label_steps
 from .losses import LOSSES, check_loss
 from .models import TUNES, context_length, load_config, load_tokenizer, model_fingerprint, model_spec
@@ -76,10 +76,13 @@ class RunConfig:
         object.__setattr__(self, "beside", tuple(self.beside))
         check_config(self)
 
-    def __repr__(self):
+    def _changed(self):
         default = {f.name: f.default for f in fields(self)} | dict(loss_options={}, lora={})
-        changed = [f"{name}={value!r}" for name in default if (value := getattr(self, name)) != default[name]]
-        return f"RunConfig({', '.join(changed)})"
+        return {name: value for name in default if (value := getattr(self, name)) != default[name]}
+
+    def __repr__(self): return f"RunConfig({', '.join(f'{name}={value!r}' for name, value in self._changed().items())})"
+
+    def _repr_html_(self): return html_rows("RunConfig", self._changed())
 
     stage = property(lambda self: self.teacher.stage + 1 if self.teacher else int(self.weak_labels is not None),
                      doc="Place in the chain of supervisors: 0 for the ground truth, 1 for its student …")

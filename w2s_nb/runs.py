@@ -26,6 +26,7 @@ from filelock import FileLock
 
 from . import __version__
 from .config import RunConfig, load_rows, load_tokens, resolve, run_path, slug
+from .data import html_rows
 from .evaluation import Predictions, accuracy, agreement
 from .labels import labels_text
 from .learning import Given, begin, learning, prompted, training_tokens
@@ -43,9 +44,9 @@ class Run:
     path: Path               # its folder
     test: Predictions        # on the test rows
     transfer: Predictions    # on the transfer half: its weak labels
-    heldout: Predictions | None  # on rows that it was not trained on, beside the labels of its training; None: it had none
     history: list[dict]      # one record a step: step, progress, loss, train_accuracy, lr, and eval_accuracy where measured
     summary: dict            # results_summary.json
+    heldout: Predictions | None = None  # on rows that it was not trained on, beside the labels of its training; None: it had none
 
     @property
     def accuracy(self):
@@ -65,9 +66,17 @@ class Run:
                     tune=c.tune, labels=labels_text(c.labels), stop=c.stop, n_params=self.summary["n_params"],
                     accuracy=e.value, se=e.se, low=e.low, high=e.high, n=e.n, seconds=self.summary["seconds"], path=str(self.path))
 
+    def _learned(self):
+        if self.config.teacher: return f"labels of {slug(self.config.teacher.model)}"
+        return self.config.weak_labels and f"labels in {slug(self.config.weak_labels)}" or "ground truth"
+
     def __repr__(self):
-        learned = f"labels of {slug(self.config.teacher.model)}" if self.config.teacher else self.config.weak_labels and f"labels in {slug(self.config.weak_labels)}" or "ground truth"
-        return f"Run({self.config.task}, {slug(self.config.model)}, {self.config.loss} on {learned}, seed {self.config.seed}: accuracy {self.accuracy})"
+        return f"Run({self.config.task}, {slug(self.config.model)}, {self.config.loss} on {self._learned()}, seed {self.config.seed}: accuracy {self.accuracy})"
+
+    def _repr_html_(self):
+        c, test, own = self.config, self.accuracy, accuracy(self.transfer)
+        return html_rows(f"Run {self.path.name}", dict(task=c.task, model=slug(c.model), learned=f"{self._learned()}, {self.summary['train_rows']} rows, {c.loss}",
+                         accuracy=f"{test} on the test rows, 95 % interval {test.low:.3f} to {test.high:.3f}", labels=f"{own} on the transfer half"))
 
 
 def config_from_dict(
@@ -107,8 +116,8 @@ def load_run(
     transfer = Predictions(labels["id"][:], labels["logits"][:], labels["gt_soft_label"][:])
     history = [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
     heldout = path / "heldout_predictions.parquet"
-    return Run(config_from_dict(config), path, Predictions.load(path / "test_predictions.parquet"), transfer,
-               Predictions.load(heldout) if heldout.is_file() else None, history, summary)
+    return Run(config_from_dict(config), path, Predictions.load(path / "test_predictions.parquet"), transfer, history, summary,
+               Predictions.load(heldout) if heldout.is_file() else None)
 
 # %% ../nbs/10_runs.ipynb #e629fa65
 def train_run(
