@@ -173,7 +173,8 @@ def _gather(source):
     return [_from_run(run) for run in runs]
 
 # %% ../nbs/13_collect.ipynb #4523540f
-METHOD_FIELDS = ("teacher", "weak_labels", "train_half", "loss", "loss_options")  # a student may differ from its ceiling in these
+#: a student may differ from its ceiling in these
+METHOD_FIELDS = ("teacher", "weak_labels", "train_half", "loss", "loss_options", "labels", "beside", "slices", "stop", "stop_checks", "held_out")
 
 
 def _key(config, leave_out=()): return json.dumps({k: v for k, v in config.items() if k not in leave_out}, sort_keys=True,
@@ -181,6 +182,12 @@ def _key(config, leave_out=()): return json.dumps({k: v for k, v in config.items
 
 
 def _is_truth(config): return not config["teacher"] and not config["weak_labels"]
+
+
+def _is_oracle(config):
+    "Whether weights were chosen by test accuracy, in this run or in one that it builds on."
+    before = [run for run in (config["teacher"], config["backbone"], *config["beside"]) if run]
+    return config["stop"] == "oracle" or any(_is_oracle(_full(run)) for run in before)
 
 # %% ../nbs/13_collect.ipynb #4ec9599f
 class _Index:
@@ -191,7 +198,7 @@ class _Index:
             self.exact.setdefault(_key(f.config), f)
             self.loose.setdefault(_key(f.config, ("lr", "optimizer", "dtype")), f)
             self.paths[os.path.abspath(f.path)] = f
-            if _is_truth(f.config) and f.config["loss"] == "xent": self.truth.setdefault(self.data(f.config), []).append(f)
+            if _is_truth(f.config) and f.config["loss"] == "xent" and not (f.config["labels"] or f.config["backbone"]): self.truth.setdefault(self.data(f.config), []).append(f)
 
     def data(self, config): return _key({k: config[k] for k in ("model", *DATA_FIELDS)})
 
@@ -216,7 +223,9 @@ class _Index:
         "The ceiling's run and what is different in it, or None."
         runs = [f for f in self.truth.get(self.data(config), []) if f.config["train_half"] == half]
         different = [[k for k in config if k not in METHOD_FIELDS and f.config[k] != config[k]] for f in runs]
-        return next(((f, d) for f, d in zip(runs, different) if not d), (runs[0], different[0]) if len(runs) == 1 else (None, []))
+        like = lambda f: sum(f.config[k] != config[k] for k in ("stop", "stop_checks", "held_out"))
+        exact = sorted((f for f, d in zip(runs, different) if not d), key=like)
+        return (exact[0], []) if exact else (runs[0], different[0]) if len(runs) == 1 else (None, [])
 
 # %% ../nbs/13_collect.ipynb #f5ca38f7
 def _compare(student, weak, ceiling):
@@ -309,10 +318,12 @@ def _sorted(table):
 def results_table(
     root="results",         # a folder with runs of ours or the reference's at any depth, a list of `Run`s, or a DataFrame of numbers
     ceiling: str = "weak",  # half that the ceilings were trained on: "weak" (the reference) or "transfer" (the paper)
+    oracle: bool = False,   # also runs whose weights were chosen by test accuracy; they are no results
 ) -> pd.DataFrame:
     "One row a run, in an order of its own: what was trained on what, all measures, and the comparison with supervisor and ceiling."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
-    found = _gather(root)
+    found = [f for f in _gather(root) if oracle or not _is_oracle(f.config)]
+    if not found: raise ConfigError("All of these runs stopped by the oracle, which looks at the test labels: to see them, give oracle=True.")
     index = _Index(found)
     table = pd.DataFrame([_row(f, index, ceiling) for f in found]).reindex(columns=list(COLUMNS))
     students = table.teacher.notna()
