@@ -13,6 +13,7 @@ __all__ = ['DEFAULT_LADDER', 'DEFAULT_TASKS', 'DATASETS', 'LOSS_NAMES', 'ALIASES
 import argparse
 import itertools
 import json
+import re
 import shlex
 import sys
 from dataclasses import MISSING, dataclass, field, fields
@@ -50,7 +51,14 @@ class RunOptions:
     clip: float | None = option(None, "largest gradient norm")
     train_with_dropout: bool = option(False, "keep the model's dropout in training")
     linear_probe: bool = option(False, "train the head only; the backbone stays frozen")
-    tune: str | None = option(None, "what is trained: full, lora or probe (the head); full if left out")
+    tune: str | None = option(None, "what is trained: full, lora, probe (the head), lp_ft (a probe, then everything) or prompt (nothing); full if left out")
+    shots: int = option(0, "labelled rows shown in a prompt")
+    labels: list[tuple] = option([], "functions on weak labels, in order: temperature,threshold(least=0.8),matched_noise(errors=longest) …")
+    stop: str | None = option(None, "none, weak (agreement with held-out labels) or oracle (test labels; never a result)")
+    held_out: float | None = option(None, "share of the rows that is not trained on; a tenth with stop=weak")
+    slices: int = option(1, "cut the transfer half into so many parts; a student learns one")
+    generative_epochs: int = option(0, "passes over the texts as a language model before any label is seen")
+    generative_lr: float | None = option(None, "learning rate of those; lr if left out")
     head: str = option("zero", "start of the head: zero or unembedding")
     loss_options: dict = option({}, "options of the loss: aux_coef=0.75,warmup_frac=0.2")
     preset: str = option("default", "default, openai (the reference to the letter) or paper")
@@ -165,9 +173,17 @@ def _pairs(text):
     return {name: _value(value) for name, _, value in pairs}
 
 
+def _steps(text):
+    "temperature,threshold(least=0.8,…) -> names and (name, options)."
+    parts = re.findall(r"([\w]+)(?:\(([^()]*)\))?(?:,|$)", text)
+    if ",".join(name + (f"({options})" if options else "") for name, options in parts) != text.replace("()", ""):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name,name(option=value,option=value)")
+    return [(name, _pairs(options)) if options else name for name, options in parts]
+
+
 _TYPES = {"bool": _bool, "int": int, "float": float, "str": str, "dict": _pairs,
-          "list[str]": _names, "list[int]": _integers}
-METAVARS = {"bool": "BOOL", "int": "N", "float": "X", "str": "NAME", "dict": "KEY=VALUE,…", "list[str]": "A,B,…", "list[int]": "N,N,…"}
+          "list[tuple]": _steps, "list[str]": _names, "list[int]": _integers}
+METAVARS = {"bool": "BOOL", "int": "N", "float": "X", "str": "NAME", "dict": "KEY=VALUE,…", "list[tuple]": "A,B(KEY=VALUE,…),…", "list[str]": "A,B,…", "list[int]": "N,N,…"}
 
 # %% ../nbs/14_cli.ipynb #19581e27
 class _Parser(argparse.ArgumentParser):
@@ -219,8 +235,9 @@ def settings(
                for loss in losses}
     typed = dict(batch_size=o.batch_size, max_ctx=o.max_ctx, n_docs=o.n_docs, n_test_docs=o.n_test_docs, optimizer=o.optim, epochs=o.epochs, lr=o.lr,
                  schedule=o.lr_schedule, warmup_steps=o.warmup_steps, weight_decay=o.weight_decay, clip=o.clip, dropout=o.train_with_dropout,
-                 tune="probe" if o.linear_probe else o.tune or "full", head=o.head, dtype=o.dtype, loss_options=by_loss)
-    return preset | typed | {name: value for name in ("balance", "grouped") if (value := getattr(o, name)) is not None}
+                 tune="probe" if o.linear_probe else o.tune or "full", head=o.head, dtype=o.dtype, loss_options=by_loss, shots=o.shots, labels=tuple(o.labels),
+                 held_out=o.held_out, slices=o.slices, generative_epochs=o.generative_epochs, generative_lr=o.generative_lr)
+    return preset | typed | {name: value for name in ("balance", "grouped", "stop") if (value := getattr(o, name)) is not None}
 
 
 def execution(
@@ -290,7 +307,7 @@ def supervisor_command(
     options: TrainOptions,  # options of a student
 ) -> str:
     "The command that trains the student's supervisor."
-    left_out = ("weak_model_size", "weak_labels_path", "loss", "loss_options", "force_retrain")
+    left_out = ("weak_model_size", "weak_labels_path", "loss", "loss_options", "labels", "slices", "force_retrain")
     words = ["w2s_train"]
     for f in fields(options):
         default, value = f.default if f.default is not MISSING else f.default_factory(), getattr(options, f.name)
@@ -312,12 +329,13 @@ def w2s_sweep(
 
 
 def _sweep(o):
+    from w2s_nb.config import LARGEST
     from w2s_nb.results import results_table
     from w2s_nb.sweep import plan, run_all
-    configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, o.ceiling, **settings(o, o.losses))
+    configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, o.ceiling, LARGEST[o.preset], **settings(o, o.losses))
     print(f"{len(configs)} runs in {root_of(o)}", flush=True)
     runs = run_all(configs, root_of(o), workers=o.workers, **execution(o))
-    report(results_table(runs, ceiling=o.ceiling), root_of(o))
+    report(results_table(runs, ceiling=o.ceiling, oracle=o.stop == "oracle"), root_of(o))
     if text := dropped_text(runs): print(text)
 
 
@@ -377,13 +395,15 @@ def weak_to_strong_configs(
 ) -> tuple:                        # supervisor, ceiling, {loss: student}
     "The runs of `w2s_train_weak_to_strong`. The ceiling learns the transfer half, as in the reference's script."
     from w2s_nb.config import RunConfig
+    from w2s_nb.sweep import beside_of
     o, gt_epochs = options, _first(options.gt_epochs, options.epochs)
     common = settings(o, o.transfer_loss) | dict(task=o.ds_name, seed=o.seed)
-    truth = common | dict(epochs=gt_epochs, loss_options={})
+    truth = common | dict(labels=(), slices=1, epochs=gt_epochs, loss_options={})
     weak = RunConfig(**truth | dict(model=o.weak_model_size, lr=_first(o.weak_lr, o.lr), optimizer=_first(o.weak_optim, o.optim)))
     strong = RunConfig(**truth | dict(model=o.strong_model_size, lr=_first(o.strong_lr, o.lr), optimizer=_first(o.strong_optim, o.optim), train_half="transfer"))
     student = common | dict(model=o.strong_model_size, teacher=weak, epochs=_first(o.transfer_epochs, gt_epochs),
                             lr=_first(o.transfer_lr, o.lr), optimizer=_first(o.transfer_optim, o.optim))
+    student |= dict(beside=beside_of(common["labels"], {o.weak_model_size: weak, o.strong_model_size: strong}, o.weak_model_size, o.strong_model_size))
     return weak, strong, {loss: RunConfig(**student, loss=loss) for loss in o.transfer_loss}
 
 # %% ../nbs/14_cli.ipynb #weakstr1
