@@ -66,7 +66,7 @@ def polarity(
 #: (aspect, sign) -> the adjectives of TURNS that have this sign there
 TURNED = {(a, sign): [t for t in TURNS if polarity(t, a) == sign] for a in ASPECTS for sign in (-1, 1)}
 
-
+# %% ../nbs/01_micro.ipynb #r3v13w01
 def clause(
     rng: random.Random,  # the source of randomness
     sign: int,           # what the clause shall say: 1 praise, -1 blame
@@ -125,7 +125,7 @@ def broken(
     if rule == "sense": return zipf(rng, [t for t in THINGS if not coin(verb, t)]) + "s" * (word not in THINGS)
     return next(forms[1 - forms.index(word)] for forms in ALONE + PERSON + THING if word in forms[:2])
 
-
+# %% ../nbs/01_micro.ipynb #gr4mm401
 def grammar(
     rng: random.Random,  # the source of randomness
 ) -> dict:

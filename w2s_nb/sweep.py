@@ -140,7 +140,7 @@ def run_all(
         raise ConfigError(f"{len(failed)} of {len(configs)} runs failed; the others are stored in {str(root)!r}. " + " ".join(failed.values()))
     return [found[repr(config)] for config in configs]
 
-
+# %% ../nbs/11_sweep.ipynb #w0rk3rs1
 def _one_by_one(configs, root, show, options):
     "-> (configuration, run or what went wrong), in the given order."
     failed = set()
