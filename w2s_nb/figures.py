@@ -20,7 +20,7 @@ from .collect import as_table
 from .drawing import (LINE, NAIVE, THEMES, add_curve, add_legend, band_shade, label_ticks, method_styles, new_page, short_names,
                             supervisor_colours, text_on, text_width)
 from .intervals import median_pgr
-from .results import average, method_name, model_order, pgr_estimates, plot_transfer
+from .results import average, config_text, method_name, model_order, pgr_estimates, plot_transfer
 from .runtime import ConfigError, check_choice
 
 # %% ../nbs/13b_figures.ipynb #7902699b
@@ -54,8 +54,9 @@ def draw_points(
     inside = y_title if isinstance(y_title, str) else any(y_title.get(p, "") for i, p in enumerate(panels) if i % cols)
     gap = 70 if inside else 54                                                                 # room for titles between the panels
     named = [isinstance(y_title, dict) and y_title.get(p, "").startswith(p) for p in panels]   # by the vertical axis
+    left = 84 if "<br>" in str(y_title) else 68
     fig = new_page(["" if own or len(panels) == 1 else p for p, own in zip(panels, named)], cols,
-                   max(height, (legend - (rows - 1) * (between + 36)) / rows), below, between, right, gap, width, theme=theme)
+                   max(height, (legend - (rows - 1) * (between + 36)) / rows), below, between, right, gap, width, left, theme=theme)
     pixels = (width - fig.layout.margin.l - right - (cols - 1) * gap) / cols
     for i, panel in enumerate(panels):
         mine, last = points[points.panel == panel], i + cols >= len(panels)
@@ -274,7 +275,7 @@ def summary_bars(
     table="results",      # of `results_table`, or what that accepts
     naive: str = NAIVE,   # the loss or method of naive fine-tuning
     best: str = "logconf",  # the loss or method that is compared with it
-) -> pd.DataFrame:        # setting, bar, value, low, high
+) -> pd.DataFrame:        # setting, bar, value, low, high, hover
     "Weak, naive, best and ceiling of every task, smallest supervisor and largest student: means over seeds ± standard error."
     table = _students(table, [naive, best])
     out = []
@@ -290,7 +291,7 @@ def summary_bars(
         of = lambda model, teacher, method: means[(means.model == model) & (learned == teacher) & (means.method == method)]
         for bar, found in dict(weak=of(weak, TRUTH, NAIVE), naive=of(strong, weak, naive), **{best: of(strong, weak, best)},
                                ceiling=of(strong, TRUTH, NAIVE)).items():
-            out += [dict(setting=task, bar=bar, value=r.accuracy, low=r.low, high=r.high) for r in found.itertuples()]
+            out += [dict(setting=task, bar=bar, value=r.accuracy, low=r.low, high=r.high, hover=r.hover) for r in found.itertuples()]
     if not out:
         raise ConfigError("No student of a smaller supervisor in this table: the bars need one. Run a sweep over two models or more.")
     return pd.DataFrame(out)
@@ -299,8 +300,13 @@ def summary_bars(
 def _numbers(values): return values.map(("{:.3f}" if values.abs().max() <= 1.5 else "{:.1f}").format)
 
 
+def _bar_hover(bars, kind):
+    if "hover" in bars: return dict(hovertext=bars.hover, hovertemplate="%{hovertext}<extra>" + kind + "</extra>")
+    return dict(hovertemplate="%{x}, " + kind + ": %{y:.4g}<extra></extra>")
+
+
 def plot_bars(
-    bars,                        # DataFrame with columns setting, bar, value; low, high. Or runs, as in `summary_bars`
+    bars,                        # DataFrame with columns setting, bar, value; low, high, hover. Or runs, as in `summary_bars`
     y_title: str = "accuracy",
     theme: str = "light",
     width: float = 900,
@@ -324,7 +330,7 @@ def plot_bars(
                     text=_numbers(mine.value),
                     textposition="inside", insidetextanchor="start", textangle=0 if wide else -90,
                     insidetextfont=dict(size=11, color=text_on(colours[kind])), constraintext="none",
-                    hovertemplate="%{x}, " + kind + ": %{y:.4f}<extra></extra>")
+                    **_bar_hover(mine, kind))
     if chance is not None: fig.add_hline(y=chance, line=dict(color=t.text, width=1, dash="dash"))
     return fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.06).update_yaxes(title=y_title, rangemode="tozero")
 
@@ -390,17 +396,18 @@ def plot_chains(
 # %% ../nbs/13b_figures.ipynb #25fc0e70
 def learning_curves(
     source="results",  # a folder, or a list of `Run`s
-) -> pd.DataFrame:     # task, model, teacher, loss, seed, epoch, accuracy, weak_agreement
+) -> pd.DataFrame:     # task, model, teacher, loss, seed, epoch, accuracy, weak_agreement, config
     "Test accuracy along the training of every run, from its history."
     table, rows = as_table(source), []
     in_memory = {str(run.path): run.history for run in source} if not isinstance(source, (str, Path, pd.DataFrame)) else {}
-    for r in table.itertuples():
+    for i, r in enumerate(table.itertuples()):
         log = Path(r.path, "log.jsonl")
         history = in_memory.get(r.path) or ([json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else [])
         rows += [dict(task=r.task, model=r.model, teacher=r.teacher, loss=r.loss, seed=r.seed,
                       epoch=record["progress"] * r.epochs, accuracy=record["eval_accuracy"],
-                      weak_agreement=record.get("weak_agreement", np.nan)) for record in history if "eval_accuracy" in record]
-    return pd.DataFrame(rows, columns=["task", "model", "teacher", "loss", "seed", "epoch", "accuracy", "weak_agreement"])
+                      weak_agreement=record.get("weak_agreement", np.nan), config=config_text(table.iloc[[i]]))
+                 for record in history if "eval_accuracy" in record]
+    return pd.DataFrame(rows, columns=["task", "model", "teacher", "loss", "seed", "epoch", "accuracy", "weak_agreement", "config"])
 
 # %% ../nbs/13b_figures.ipynb #31489056
 STOPS = {"last": "square-open", "best (oracle)": "star-open", "weak labels": "diamond-open"}
@@ -426,12 +433,13 @@ def plot_learning(
     named = [f"{names[m]} from {names[t]}" if isinstance(t, str) else f"{names[m]}, {TRUTH}"
              for m, t in zip(curves.model, curves.teacher)]
     keys = ["panel", "curve", "method", "epoch"]
-    runs = curves.assign(panel=curves.task, curve=named, method=curves.loss,
+    runs = curves.assign(panel=curves.task, curve=named, method=curves.loss, config=curves.get("config", ""),
                          weak_agreement=curves.get("weak_agreement", np.nan)).groupby(keys, sort=False)
     points = runs.agg(y=("accuracy", "mean"), sd=("accuracy", "std"), n=("accuracy", "count"),
-                      weak_agreement=("weak_agreement", "mean")).reset_index()
+                      weak_agreement=("weak_agreement", "mean"), config=("config", "first")).reset_index()
     se = points.sd / np.sqrt(points.n)
-    points = points.assign(x=points.epoch, low=points.y - se, high=points.y + se)
+    said = [f"<b>{p.curve}</b>, {p.method}<br>{p.panel}, epoch {p.epoch:.2f}: {p.y:.4f}, {p.n} seeds<br>{p.config}" for p in points.itertuples()]
+    points = points.assign(x=points.epoch, low=points.y - se, high=points.y + se, hover=said)
     n, kinds = points.panel.nunique(), list(dict.fromkeys(named))
     fig = draw_points(points, kinds, "run", x_title="epochs",
                       y_title={p: "test accuracy" if i % cols == 0 else "" for i, p in enumerate(points.panel.unique())},

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAIR', 'TABLE_FILES', 'method_name', 'pgr_estimates', 'pgr_table', 'median_pgr_table', 'compare_methods', 'compact',
-           'save_table', 'average', 'model_order', 'plot_transfer', 'results_table']
+           'save_table', 'average', 'config_text', 'model_order', 'plot_transfer', 'results_table']
 
 # %% ../nbs/13_results.ipynb #d4735e3a
 import textwrap
@@ -302,11 +302,16 @@ def _hover(runs, value, mean, se):
     learned = f"labels of {names[r.teacher]}, {r.loss}" if isinstance(r.teacher, str) else f"ground truth ({r.train_half} half)"
     seeds = f"{len(runs)} seeds: {', '.join(map(str, runs.seed))}" if len(runs) > 1 else f"seed {r.seed}"
     rows = f", {r.n:.0f} test rows" if pd.notna(r.n) else ""
-    config = {c: list(dict.fromkeys(str(v) for v in runs[c] if pd.notna(v) and v != "")) for c in ("tune", *CONFIG_COLUMNS)
-              if c in runs}
-    text = ", ".join(f"{c} {'/'.join(v)}" for c, v in config.items() if v)
     return "<br>".join([f"<b>{names[r.model]}</b>, {learned}", f"{r.task}: {value.replace('_', ' ')} {_pm(mean, se, 4)}",
-                        seeds + rows, *textwrap.wrap(text, 70)])
+                        seeds + rows, config_text(runs)])
+
+
+def config_text(
+    runs: pd.DataFrame,  # rows of `results_table`
+) -> str:
+    "Their configuration in lines of a hover text; values that differ between them are all named."
+    config = {c: list(dict.fromkeys(str(v) for v in runs[c] if str(v) not in ("", "nan", "None", "()"))) for c in ("tune", *CONFIG_COLUMNS) if c in runs}
+    return "<br>".join(textwrap.wrap(", ".join(f"{c} {'/'.join(v)}" for c, v in config.items() if v), 70))
 
 # %% ../nbs/13_results.ipynb #7a61b537
 def model_order(
