@@ -75,7 +75,7 @@ class Disturbances:
     "The most of everything, at severity 1."
     shake: float = 0.12     # amplitude of the hand's waves, in half-heights of a sign
     turn: float = 0.8       # rotation to either side, radians
-    shear: float = 0.3      # largest shear
+    shear: float = 0.3
     shift: float = 4.0      # pixels to either side
     clutter: float = 0.6    # probability of each of the pieces of other strokes
     bar: float = 0.7        # probability of a bar across the image
@@ -146,8 +146,8 @@ def draw(
     outlines: np.ndarray,   # (C, POINTS, 3) the signs
     classes: np.ndarray,    # (n,) which of them to draw
     severity: np.ndarray,   # (n,) from 0 to 1
-    rng: np.random.Generator,  # the source of randomness
-    most: Disturbances = Disturbances(),  # the strongest disturbances
+    rng: np.random.Generator,
+    most: Disturbances = Disturbances(),
 ) -> np.ndarray:            # (n, SIZE, SIZE) uint8
     "Draw signs under disturbances."
     n, h = len(classes), np.asarray(severity, np.float32)
@@ -165,7 +165,7 @@ def draw(
 # %% ../nbs/12_image_world.ipynb #e629fa65
 def draw_signs(
     n: int,                    # how many images
-    seed: int = 0,             # of the draws
+    seed: int = 0,
     signs=DIGITS,              # what to draw
     severity: float | None = None,  # of every image; None: from 0 to 1, evenly
     block: int = 500,          # images drawn at a time
@@ -198,7 +198,8 @@ def save_network(
     folder.mkdir(parents=True, exist_ok=True)
     transform = dict(input_size=[1, SIZE, SIZE], mean=[0.5], std=[0.5], crop_pct=1.0, interpolation="bilinear", fixed_input_size=False,
                      first_conv="conv1", classifier="fc", num_classes=net.num_classes, license="mit")
-    config = dict(architecture=architecture, num_classes=net.num_classes, num_features=net.num_features, model_args=dict(in_chans=1, **model_args), pretrained_cfg=transform)
+    config = dict(architecture=architecture, num_classes=net.num_classes, num_features=net.num_features,
+                  model_args=dict(in_chans=1, **model_args), pretrained_cfg=transform)
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     half = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
     save_file({name: value.contiguous() for name, value in half.items()}, folder / "model.safetensors")
@@ -219,10 +220,7 @@ class InTraining(torch.nn.Module):
     "A timm network as `w2s_nb.training.fit` wants it."
     frozen, dtype = False, "fp32"
 
-    def __init__(
-        self,
-        net,  # the network that is trained
-    ):
+    def __init__(self, net):
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)
 

@@ -84,7 +84,9 @@ def plot_vision(
     order = dict.fromkeys(["supervisor", *(b["bar"] for b in bars if b["bar"] != "ceiling"), "ceiling"])   # the ceiling last, in ink
     bars = pd.DataFrame(bars).sort_values("bar", key=lambda bar: bar.map(list(order).index), kind="stable")
     fig = plot_bars(bars, "test accuracy", theme, width)
-    if theme == "auto": fig.update_traces(marker_pattern=dict(shape="/", bgcolor="rgba(0,0,0,0)"), selector=dict(name="ceiling"))
+    if theme == "auto":   # whose ink is a grey, like the supervisor's
+        open_bar = dict(color="rgba(128,128,128,0.2)", line=dict(color="#808080", width=2))
+        fig.update_traces(marker=open_bar, insidetextfont_color="#808080", selector=dict(name="ceiling"))
     return fig.update_xaxes(title="" if several else f"supervisor of {slug(table.model.iloc[0])}")
 
 # %% ../nbs/13c_vision_results.ipynb #1f5c83ba
