@@ -75,7 +75,7 @@ class Disturbances:
     "The most of everything, at severity 1."
     shake: float = 0.12     # amplitude of the hand's waves, in half-heights of a sign
     turn: float = 0.8       # rotation to either side, radians
-    shear: float = 0.3
+    shear: float = 0.3      # largest shear
     shift: float = 4.0      # pixels to either side
     clutter: float = 0.6    # probability of each of the pieces of other strokes
     bar: float = 0.7        # probability of a bar across the image
@@ -146,8 +146,8 @@ def draw(
     outlines: np.ndarray,   # (C, POINTS, 3) the signs
     classes: np.ndarray,    # (n,) which of them to draw
     severity: np.ndarray,   # (n,) from 0 to 1
-    rng: np.random.Generator,
-    most: Disturbances = Disturbances(),
+    rng: np.random.Generator,  # the source of randomness
+    most: Disturbances = Disturbances(),  # the strongest disturbances
 ) -> np.ndarray:            # (n, SIZE, SIZE) uint8
     "Draw signs under disturbances."
     n, h = len(classes), np.asarray(severity, np.float32)
@@ -165,7 +165,7 @@ def draw(
 # %% ../nbs/12_image_world.ipynb #e629fa65
 def draw_signs(
     n: int,                    # how many images
-    seed: int = 0,
+    seed: int = 0,             # of the draws
     signs=DIGITS,              # what to draw
     severity: float | None = None,  # of every image; None: from 0 to 1, evenly
     block: int = 500,          # images drawn at a time
@@ -220,7 +220,10 @@ class InTraining(torch.nn.Module):
     "A timm network as `w2s_nb.training.fit` wants it."
     frozen, dtype = False, "fp32"
 
-    def __init__(self, net):
+    def __init__(
+        self,
+        net,  # the network that is trained
+    ):
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)
 
