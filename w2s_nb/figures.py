@@ -33,7 +33,7 @@ def draw_points(
     colour_title: str = "supervisor",     # of the legend's first group
     method_title: str = "loss",           # of its second
     ticks: dict | None = None,            # place on the horizontal axis -> label; None: plotly's own
-    x_title: str = "",
+    x_title: str = "",           # of the horizontal axis
     y_title: str | dict = "accuracy",     # one, or one for every panel
     cols: int = 1,                        # panels in a row
     height: float = 300,                  # of a panel
@@ -41,8 +41,8 @@ def draw_points(
     shared_x: bool = False,               # labels under the last row of panels only
     shared_y: bool = False,               # one vertical scale for all panels
     markers: bool = True,                 # a marker at every point
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Panels of curves, with a legend for colours and one for methods."
     panels, methods = list(dict.fromkeys(points.panel)), list(dict.fromkeys(points.method.dropna()))
@@ -191,9 +191,9 @@ def plot_size(
     task: str | Sequence[str] | None = None,  # a task, or several for their median; None: all
     losses: str | Sequence[str] | None = NAIVE,  # which losses or methods; None: all
     pgrs: pd.DataFrame | None = None,         # of `pgr_points` on the same tasks, kept from when the runs were at hand; None: made from them
-    x_title: str = "model (parameters)",
-    theme: str = "light",
-    width: float = 900,
+    x_title: str = "model (parameters)",  # of the horizontal axis
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Accuracy (top) and PGR (bottom) against the student's size, a curve a supervisor. Paper, figure 3."
     table = _students(table, losses, task)
@@ -224,8 +224,8 @@ def plot_confidence(
     task: str | Sequence[str] | None = None,  # a task, or several for their median; None: all
     loss: str = "logconf",                    # the loss or method that is compared with the naive one
     pgrs: pd.DataFrame | None = None,         # as in `plot_size`
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Accuracy and PGR of one loss against naive fine-tuning (dotted). Paper, figure 5."
     return plot_size(table, task, [NAIVE, loss], pgrs, theme=theme, width=width)
@@ -236,8 +236,8 @@ def plot_tasks(
     task: Sequence[str] | None = None,           # which tasks; None: all
     losses: str | Sequence[str] | None = NAIVE,  # which losses or methods; None: all
     cols: int = 3,                               # panels in a row
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Accuracy against size, a small panel a task. Paper, figures 6 and 12."
     table = _students(table, losses, task)
@@ -253,8 +253,8 @@ def plot_agreement(
     table="results",                             # of `results_table`, or what that accepts
     task: str | Sequence[str] | None = None,     # a task, or several for their median; None: all
     losses: str | Sequence[str] | None = NAIVE,  # which losses or methods; None: all
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Agreement with the supervisor against the student's size: on all rows, where the supervisor is right, where it is wrong. Figure 8."
     table = _students(table, losses, task)
@@ -307,9 +307,9 @@ def _bar_hover(bars, kind):
 
 def plot_bars(
     bars,                        # DataFrame with columns setting, bar, value; low, high, hover. Or runs, as in `summary_bars`
-    y_title: str = "accuracy",
-    theme: str = "light",
-    width: float = 900,
+    y_title: str = "accuracy",   # of the vertical axis
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
     height: float = 320,         # of the panel
     chance: float | None = None,  # a dashed line, where guessing would be
 ) -> go.Figure:
@@ -337,9 +337,9 @@ def plot_bars(
 # %% ../nbs/13b_figures.ipynb #aea92132
 def plot_probes(
     bars: pd.DataFrame,           # columns bar, value; low, high if known
-    y_title: str = "accuracy",
-    theme: str = "light",
-    width: float = 900,
+    y_title: str = "accuracy",   # of the vertical axis
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "One bar a method: probes and fine-tuning with weak labels and with ground truth. Paper, figure 11."
     t, n = THEMES[check_choice("theme", theme, THEMES)], len(bars)
@@ -372,8 +372,8 @@ def _stages(table):
 def plot_chains(
     table="results",                          # of `results_table`, or what that accepts; with runs whose teacher is a chain
     task: str | Sequence[str] | None = None,  # a task, or several for their median; None: all
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Accuracy of every stage of a bootstrapping chain (squares) and of naive students (dotted) against size. Paper, figure 4."
     table = as_table(table)
@@ -423,8 +423,8 @@ def _stops(curve):
 def plot_learning(
     curves="results",         # of `learning_curves`: task, model, teacher, loss, seed, epoch, accuracy; weak_agreement if known. Or runs
     cols: int = 3,            # panels in a row, one a task
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Test accuracy against epochs, mean over seeds ± standard error, and where training would stop. Paper, figures 7 and 13."
     if not (isinstance(curves, pd.DataFrame) and "epoch" in curves): curves = learning_curves(curves)
@@ -484,8 +484,8 @@ def _sized(data):
 # %% ../nbs/13b_figures.ipynb #6208ef0f
 def plot_prompting(
     data: pd.DataFrame,    # columns model, n_params, method, labels ("ground truth", or whose they are), accuracy; low, high; task
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Prompting and fine-tuning against size, with ground truth (ink) and with weak labels; a panel a task. Paper, figure 9."
     data, ticks = _sized(_columns(data, ["model", "n_params", "method", "labels", "accuracy"], "Prompting baselines"))
@@ -496,8 +496,8 @@ def plot_prompting(
 # %% ../nbs/13b_figures.ipynb #81b8a03f
 def plot_generative(
     data: pd.DataFrame,    # columns model, n_params, teacher (None: ceiling), method ("naive", "generative"), accuracy; low, high; task
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Students and ceilings with and without generative fine-tuning beforehand; both ceilings in ink. Paper, figure 10."
     data, ticks = _sized(_columns(data, ["model", "n_params", "teacher", "method", "accuracy"], "Generative fine-tuning"))
@@ -510,8 +510,8 @@ def plot_generative(
 # %% ../nbs/13b_figures.ipynb #108c995b
 def plot_easy_to_hard(
     data: pd.DataFrame,    # columns cutoff (easiest first), trained_on, accuracy; low, high; tested_on
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "Accuracy after training on rows up to a difficulty, a curve a training set, a panel a test set. Paper, figures 19 to 22."
     data = _columns(data, ["cutoff", "trained_on", "accuracy"], "Easy to hard")
@@ -527,8 +527,8 @@ def plot_easy_to_hard(
 # %% ../nbs/13b_figures.ipynb #a21855da
 def plot_errors(
     data: pd.DataFrame,    # columns model, n_params, structure, and pgr, agreement or both; pgr_low, pgr_high, agreement_low …
-    theme: str = "light",
-    width: float = 900,
+    theme: str = "light",        # "light" or "dark"
+    width: float = 900,          # of the page, in pixels
 ) -> go.Figure:
     "PGR and agreement with the labels against size, a curve for every simulated structure of errors. Paper, figures 25 and 26."
     data, ticks = _sized(_columns(data, ["model", "n_params", "structure"], "Error structures"))

@@ -265,7 +265,7 @@ def _latex(table, digits):
 
 # %% ../nbs/13_results.ipynb #e29c9c18
 def save_table(
-    table: pd.DataFrame,
+    table: pd.DataFrame,         # of `results_table`
     path: str | Path,  # its ending says the format: .csv, .parquet, .md or .tex
     digits: int = 3,   # of numbers in Markdown and LaTeX
 ) -> Path:
