@@ -274,7 +274,7 @@ def choose_device_map(
     if len(memory) > 1: return "auto"
     if weights > memory[0]:
         raise ConfigError(f"{n_params / 1e9:.1f} billion parameters in {dtype} take {weights / 1e9:.0f} GB, and the GPU has {memory[0] / 1e9:.0f} GB: "
-                          "choose dtype='bf16-true', a smaller model, or more GPUs.")
+                          "choose a smaller model, more GPUs, or dtype='bf16-true' if it is not that.")
     return None
 
 
@@ -478,5 +478,6 @@ def load_language_model(
     if not is_causal(config):
         raise ConfigError(f"Model {spec.name!r} is an encoder ({config.model_type}) and does not say what comes next: prompting and generative fine-tuning need a causal model.")
     lm = _from_pretrained(AutoModelForCausalLM, spec, trust_remote_code, config=config, dtype=DTYPES[check_choice("dtype", dtype, DTYPES)][0], use_safetensors=True)
+    lm.config.pad_token_id = None                       # padding is on the right and never read: no warning about a missing mask
     if checkpointing: lm.gradient_checkpointing_enable(dict(use_reentrant=False))
     return LanguageModel(lm.to(device), dtype)
