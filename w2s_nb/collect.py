@@ -286,10 +286,15 @@ COLUMNS = ("task", "model", "n_params", "teacher", "loss", "tune", "seed", "trai
            "seconds", "rows_per_s", "peak_memory_mb", "path", "weak_path", "ceiling_path", *CONFIG_COLUMNS)
 
 
+#: fields in which a run is as the one that looks at it, or that are the model's own
+_SHARED = {"model", "lr", "optimizer", "dtype", "held_out", "train_half", *DATA_FIELDS}
+
+
 def _text(value):
     "A value of a configuration as a table holds it: a number or a text. Options, steps with options, and whole configurations become text."
     if isinstance(value, dict) and "model" in value:
-        return f"{value['model']} ({_text({k: v for k, v in value.items() if k != 'model' and v != _DEFAULTS.get(k)})})"
+        said = {k: v for k, v in value.items() if k not in _SHARED and v != _DEFAULTS.get(k)}
+        return value["model"] + (f" ({_text(said)})" if said else "")
     if isinstance(value, dict): return ", ".join(f"{a}={_text(b)}" for a, b in sorted(value.items()))
     if not isinstance(value, (list, tuple)): return value
     if len(value) == 2 and isinstance(value[1], dict): return f"{value[0]}({_text(value[1])})" if value[1] else value[0]
