@@ -185,11 +185,15 @@ def jupyterlab(folder):
     env = os.environ | dict(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", JUPYTER_CONFIG_DIR=f"{folder}/.jupyter", HF_HUB_DISABLE_PROGRESS_BARS="1")
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     try:
-        for _ in range(300):
+        for _ in range(600):                                     # a busy machine takes a minute and more
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1): break
-            time.sleep(0.2)
+            time.sleep(0.5)
+        else: raise RuntimeError("JupyterLab did not start within five minutes")
         yield f"http://127.0.0.1:{port}/"
-    finally: server.terminate(); server.wait(30)
+    finally:
+        server.terminate()
+        try: server.wait(60)
+        except subprocess.TimeoutExpired: server.kill(); server.wait()
 
 
 def lab_copy(folder):
@@ -247,7 +251,7 @@ def test_jupyterlab(browser, home):
                 if found["errors"] or found["done"] < found["cells"]: problems.append(f"{name}: {found}")
                 if found["figures"]:
                     page.evaluate(FIND_FIGURE)
-                    try: page.locator(".jp-OutputArea .main-svg:visible").first.wait_for()
+                    try: page.locator(".jp-OutputArea .main-svg:visible").first.wait_for(timeout=60_000)
                     except Exception as error: problems.append(f"{name}: no figure is drawn ({error})")
                 page.screenshot(path=SHOTS / f"jupyterlab-{Path(name).stem}.png")
                 page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
