@@ -226,7 +226,7 @@ FIND_FIGURE = """async () => {
 
 def run_in_lab(page, path, limit=900):
     "Open a notebook in JupyterLab and run all its cells; -> what became of them."
-    page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})", path)
+    page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}) }", path)
     page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=120_000)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     found, start = {}, time.time()
@@ -254,7 +254,7 @@ def test_jupyterlab(browser, home):
                     try: page.locator(".jp-OutputArea .main-svg:visible").first.wait_for(timeout=60_000)
                     except Exception as error: problems.append(f"{name}: no figure is drawn ({error})")
                 page.screenshot(path=SHOTS / f"jupyterlab-{Path(name).stem}.png")
-                page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+                page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown() }")
     assert not problems, "\n".join(problems)
 
 
