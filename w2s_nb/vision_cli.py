@@ -83,10 +83,12 @@ def _tuned(config, o):
 
 # %% ../nbs/14_vision_cli.ipynb #50e1f8d7
 def _vision(o):
+    import torch
     from w2s_nb.images import load_images
     from w2s_nb.vision import run_vision_all
     from w2s_nb.vision_results import beside_published, plot_epochs, plot_vision, vision_table
     images = load_images(o.data_path or "image_world")
+    if not o.data_path: torch.set_num_threads(1)   # networks this small spend more on sharing their work than on doing it
     configs, out = vision_configs(o, images.name), Path(o.results_folder) / images.name
     print(f"{len(configs)} runs on {len(images):,} images in {out}", flush=True)
     how = dict(batch_size=o.batch_size, workers=o.workers, device=o.device, dtype=o.dtype, probe_dtype=o.probe_dtype)
