@@ -1,0 +1,61 @@
+"""Every method end to end on real rows, with small local models: a smoke test that prints a table.
+
+    python tools/methods_on_real_rows.py --data_dir ../shared/data --models WEAK,MIDDLE,STRONG
+
+Small random models learn next to nothing from a few hundred rows, so the numbers say that a method runs, and no more.
+"""
+import argparse
+import os
+import tempfile
+from dataclasses import replace
+
+from w2s_nb.config import RunConfig
+from w2s_nb.data import TASKS
+from w2s_nb.runs import train_run
+from w2s_nb.runtime import ConfigError
+
+LP = dict(tune="probe", optimizer="lbfgs")
+
+
+def methods(naive, middle):
+    "Name -> how the student's configuration is made from the naive one's; only when it is asked for can it be wrong."
+    top, teacher = replace(naive, teacher=None), naive.teacher
+    noise = lambda errors: replace(naive, labels=(("matched_noise", dict(errors=errors)),), beside=(top,) if "confident" in errors else ())
+    held = replace(naive, teacher=replace(teacher, held_out=0.2))
+    asked = dict(tune="prompt", shots=2)
+    return {
+        "ground truth": lambda: top, "naive": lambda: naive, "logconf": lambda: replace(naive, loss="logconf"),
+        "chain": lambda: replace(naive, teacher=replace(naive, model=middle)),
+        "chain, fresh rows": lambda: replace(naive, slices=2, teacher=replace(naive, model=middle, slices=2)),
+        "generative": lambda: replace(naive, generative_epochs=1), "stop on weak labels": lambda: replace(naive, stop="weak"),
+        "stop by the oracle": lambda: replace(naive, stop="oracle"), "probe": lambda: replace(naive, tune="probe"), "probe, L-BFGS": lambda: replace(naive, **LP),
+        "lp-ft": lambda: replace(naive, tune="lp_ft"), "ft(weak)+lp(gt)": lambda: replace(top, tune="probe", backbone=naive),
+        "zero-shot": lambda: replace(top, tune="prompt"), "2-shot, truth": lambda: replace(top, **asked), "2-shot, weak labels": lambda: replace(naive, **asked),
+        **{f"errors: {e}": lambda e=e: noise(e) for e in ("random", "longest", "shortest", "unconfident", "confident")},
+        "random labels": lambda: replace(naive, labels=("random_labels",)), "temperature": lambda: replace(held, labels=("temperature",)),
+        "confident labels": lambda: replace(naive, labels=("confident",)), "contradiction": lambda: replace(naive, labels=(("contradiction", dict(k=10)),)),
+        "mean of supervisors": lambda: replace(naive, labels=("mean",), beside=(replace(teacher, model=middle),)),
+        "easy rows": lambda: replace(top, train_half="transfer", labels=(("easy", dict(hardest=None)),), beside=(teacher, replace(teacher, model=middle), top)),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", default=os.environ.get("W2S_DATA_DIR"))
+    parser.add_argument("--models", required=True, help="three model directories, smallest first")
+    parser.add_argument("--tasks", default="boolq,sciq,anthropic_hh_pairs,amazon_polarity")
+    parser.add_argument("--n_docs", type=int, default=200)
+    args = parser.parse_args()
+    weak, middle, strong = args.models.split(",")
+    with tempfile.TemporaryDirectory() as root:
+        for task in args.tasks.split(","):
+            few = dict(n_docs=args.n_docs, n_test_docs=100, max_ctx=256, lr=1e-3, epochs=1)
+            naive = RunConfig(task, strong, teacher=RunConfig(task, weak, **few), **few)
+            print(f"{task}{' (pairs)' if TASKS[task].pairs else ''}")
+            for name, make in methods(naive, middle).items():
+                try: found = str(train_run(make(), root, data_dir=args.data_dir, progress=False).accuracy)
+                except ConfigError as e: found = f"refused: {e}"
+                print(f"  {name:<22}{found}", flush=True)
+
+
+if __name__ == "__main__": main()
