@@ -52,9 +52,9 @@ def draw_points(
     below = 34 + (14 + int(0.72 * text_width(list(ticks.values()), 11)) + 8 if ticks else 26)
     rows, between = -(-len(panels) // cols), 16 if shared_x else below
     inside = y_title if isinstance(y_title, str) else any(y_title.get(p, "") for i, p in enumerate(panels) if i % cols)
-    gap = 70 if inside else 54                                                                 # room for titles between the panels
+    gap = 78 if inside else 54                                                                 # room for titles between the panels
     named = [isinstance(y_title, dict) and y_title.get(p, "").startswith(p) for p in panels]   # by the vertical axis
-    left = 84 if "<br>" in str(y_title) else 68
+    left = 84 if "<br>" in str(y_title) else 76
     fig = new_page(["" if own or len(panels) == 1 else p for p, own in zip(panels, named)], cols,
                    max(height, (legend - (rows - 1) * (between + 36)) / rows), below, between, right, gap, width, left, theme=theme)
     pixels = (width - fig.layout.margin.l - right - (cols - 1) * gap) / cols
@@ -91,8 +91,9 @@ def _draw_panel(fig, points, at, names, looks, styles, **how):
 
 def _apart(points, every):
     "The points of a panel moved a little aside, so that error bars at one place do not cover each other."
-    lines = {key: i for i, key in enumerate(points.groupby(["curve", "method"], sort=False).groups)}
-    aside = np.array([lines[key] for key in zip(points.curve, points.method)]) - (len(lines) - 1) / 2
+    keys = list(zip(points.curve, points.method.fillna("")))
+    lines = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    aside = np.array([lines[key] for key in keys]) - (len(lines) - 1) / 2
     return points.assign(x=points.x + aside * min(0.012, 0.09 / len(lines)) * (every.x.max() - every.x.min()))
 
 
@@ -539,7 +540,7 @@ def plot_errors(
                                     low=data.get(f"{c}_low", nothing), high=data.get(f"{c}_high", nothing))
                         for name, c in panels.items()]).dropna(subset="y")
     return draw_points(points, list(dict.fromkeys(data.structure)), "errors of", ticks=ticks, x_title="model (parameters)",
-                       y_title={p: p for p in panels}, cols=len(panels),
+                       y_title={p: p for p in panels}, cols=len(panels), bars=list(panels),
                        height=280, theme=theme, width=width)
 
 # %% ../nbs/13b_figures.ipynb #names002
