@@ -1,6 +1,7 @@
 """API entries for the documentation: signature, docstring and parameter table of what a notebook exports, as MyST markdown."""
 import ast
 import dataclasses
+import functools
 import importlib
 import inspect
 import re
@@ -18,10 +19,16 @@ def modules():
     return {p.stem: importlib.import_module(f"w2s_nb.{p.stem}") for p in sorted((ROOT / "w2s_nb").glob("[a-z]*.py"))}
 
 
+@functools.cache
+def imported(module):
+    "The names that a module takes from its siblings: {name: full name of the sibling}."
+    found = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module]
+    return {a.asname or a.name: f"w2s_nb.{node.module}" for node in found for a in node.names}
+
+
 def home(module, name):
     "The full name under which a module's name is documented: that of the module that defines it."
-    defined_in = getattr(getattr(module, name), "__module__", None) or ""
-    return f"{defined_in if defined_in.startswith('w2s_nb.') and callable(getattr(module, name)) else module.__name__}.{name}"
+    return f"{imported(module).get(name, module.__name__)}.{name}"
 
 
 def known_names(mods):
