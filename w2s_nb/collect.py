@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pyarrow.parquet import ParquetFile
 
-from .config import DATA_FIELDS, PRESETS, RunConfig
+from .config import DATA_FIELDS, LATER, PRESETS, RunConfig
 from .evaluation import Predictions, accuracy, agreement, auroc, calibration_error, join, pgr
 from .models import MODELS, count_params
 from .runs import Run
@@ -297,7 +297,7 @@ def _text(value):
         return value["model"] + (f" ({_text(said)})" if said else "")
     if isinstance(value, dict): return ", ".join(f"{a}={_text(b)}" for a, b in sorted(value.items()))
     if not isinstance(value, (list, tuple)): return value
-    if len(value) == 2 and isinstance(value[1], dict): return f"{value[0]}({_text(value[1])})" if value[1] else value[0]
+    if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict): return f"{value[0]}({_text(value[1])})" if value[1] else value[0]
     return ", ".join(str(_text(v)) for v in value)
 
 
@@ -308,7 +308,8 @@ def _settings(table):
     "What varies among runs that would otherwise be repetitions of each other: 'epochs=1, n_docs=500', or '' where nothing does."
     kind = [table.task, table.model, table.teacher.notna(), table.loss]
     varying = [k for k in (*CONFIG_COLUMNS, "tune") if table[k].astype(str).groupby(kind).nunique().gt(1).any()]
-    return [", ".join(f"{k}={r[k]}" for k in varying) for r in table.to_dict("records")]
+    plain = {k: _text(v) for k, v in (LATER | dict(beside=())).items()}       # without the methods that are named by these fields
+    return [", ".join(f"{k}={r[k]}" for k in varying if not (pd.isna(r[k]) or k in plain and r[k] == plain[k])) for r in table.to_dict("records")]
 
 
 def _sorted(table):

@@ -323,12 +323,13 @@ def plot_bars(
     names, right = short_names(settings), max(110, text_width(kinds) + 62)
     fig = new_page(height=height, right=right, below=44 if len(settings) < 8 else 100, theme=theme, width=width)
     wide = (width - 68 - right) / len(settings) / (len(kinds) + 1) >= 34
+    top = bars[[c for c in ("value", "high") if c in bars]].max(axis=None)                     # where an error bar reaches the foot, no number stands
     for kind, mine in bars.groupby("bar", sort=False):
         mine = mine.set_index("setting").reindex(settings)
         error = dict(array=mine.high - mine.value, arrayminus=mine.value - mine.low, color="#808080",
                      thickness=1.5) if {"low", "high"} <= set(mine) else None
         fig.add_bar(x=[names[s] for s in settings], y=mine.value, name=kind, marker_color=colours[kind], error_y=error,
-                    text=_numbers(mine.value),
+                    text=_numbers(mine.value) if error is None else _numbers(mine.value).where(mine.low > 0.1 * top, ""),
                     textposition="inside", insidetextanchor="start", textangle=0 if wide else -90,
                     insidetextfont=dict(size=11, color=text_on(colours[kind])), constraintext="none",
                     **_bar_hover(mine, kind))
