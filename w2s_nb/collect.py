@@ -293,9 +293,9 @@ _SHARED = {"model", "lr", "optimizer", "dtype", "held_out", "train_half", *DATA_
 def _text(value):
     "A value of a configuration as a table holds it: a number or a text. Options, steps with options, and whole configurations become text."
     if isinstance(value, dict) and "model" in value:
-        said = {k: v for k, v in value.items() if k not in _SHARED and v != _DEFAULTS.get(k)}
+        said = {k: v for k, v in value.items() if k not in _SHARED and _text(v) != _text(_DEFAULTS.get(k))}
         return value["model"] + (f" ({_text(said)})" if said else "")
-    if isinstance(value, dict): return ", ".join(f"{a}={_text(b)}" for a, b in sorted(value.items()))
+    if isinstance(value, dict): return ", ".join(f"{a}={_text(b)}" for a, b in sorted(value.items()) if b is not None)
     if not isinstance(value, (list, tuple)): return value
     if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict): return f"{value[0]}({_text(value[1])})" if value[1] else value[0]
     return ", ".join(str(_text(v)) for v in value)
