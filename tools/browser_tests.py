@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 API, FIGURE = "losses.html", next((p.name for p in [SITE / "paper.html"] if p.exists()), "training.html")
+CLEAR = "training.html"  # its figures have no ground of their own
 SIX = ["index.html", "losses.html", "config.html", "figures.html", "tutorials/reading_pgr.html", "paper.html"]
 IN_LAB = ["01_micro.ipynb", "10_runs.ipynb", "20_paper.ipynb"]
 
@@ -54,7 +55,7 @@ class Visit:
     def __init__(self, browser, home, **options):
         self.context, self.home, self.problems = browser.new_context(**(dict(viewport=dict(width=1280, height=900)) | options)), home, []
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(120_000)
         self.page.on("console", lambda m: m.type == "error" and self.problems.append(f"console: {m.text}"))
         self.page.on("pageerror", lambda e: self.problems.append(f"error: {e}"))
         self.page.on("request", lambda r: r.url.startswith((home, "data:", "blob:")) or self.problems.append(f"request: {r.url}"))
@@ -118,9 +119,9 @@ def test_figure_hover(browser, home):
 
 
 def test_dark_mode(browser, home):
-    "The button in the header makes the page dark, and its figures with it."
+    "The button in the header makes the page dark, and with it the figures that have no ground of their own."
     with Visit(browser, home, color_scheme="light") as visit:
-        page = visit.open(FIGURE)
+        page = visit.open(CLEAR)
         look = "() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]"
         light = page.evaluate(look)
         page.locator(".figure-plotly").first.scroll_into_view_if_needed()
@@ -129,8 +130,9 @@ def test_dark_mode(browser, home):
         page.locator(".theme-change-button[data-mode=dark]:visible").first.click()
         dark = page.evaluate(look)
         assert dark[0] == "dark" and dark[1] != light[1], f"{light} -> {dark}"
-        text = page.locator(".figure-plotly .main-svg text").first
-        page.wait_for_timeout(1500)
+        text = page.locator(".figure-plotly .ytick text").first
+        bright = "() => { const t = document.querySelector('.figure-plotly .ytick text'); return t && !/^rgb\\((\\d|[1-9]\\d), /.test(getComputedStyle(t).fill) }"
+        with contextlib.suppress(Exception): page.wait_for_function(bright, timeout=20_000)     # the figures are drawn again
         fill, ground = text.evaluate("t => getComputedStyle(t).fill"), text.evaluate("t => getComputedStyle(t.closest('.text_html')).backgroundColor")
         assert ground == "rgba(0, 0, 0, 0)", f"the figure stands on {ground}"
         assert sum(map(int, re.findall(r"\d+", fill)[:3])) > 450, f"the figure's text is {fill} on a dark page"
