@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 API, FIGURE = "losses.html", next((p.name for p in [SITE / "paper.html"] if p.exists()), "training.html")
+TUTORIAL = "tutorials/reading_pgr.html"
 CLEAR = "training.html"  # its figures have no ground of their own
 SIX = ["index.html", "losses.html", "config.html", "figures.html", "tutorials/reading_pgr.html", "paper.html"]
 IN_LAB = ["01_micro.ipynb", "10_runs.ipynb", "20_paper.ipynb"]
@@ -46,6 +47,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def serve(folder):
     "Serve a folder in a thread: -> address."
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    server.handle_error = lambda request, address: None    # a browser that leaves a page breaks off its downloads
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}/"
 
@@ -151,13 +153,13 @@ def test_phone(browser, home):
 
 
 def test_accessibility(browser, home):
-    "axe-core finds no serious violation on the front page, a page of API entries and a page of figures, light or dark."
+    "axe-core finds no serious violation on the front page, a page of API entries, a page of figures and a tutorial, light or dark."
     import axe_playwright_python
     axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
     found = []
     for scheme in ("light", "dark"):
         with Visit(browser, home, color_scheme=scheme) as visit:
-            for name in ("index.html", API, FIGURE):
+            for name in ("index.html", API, FIGURE, TUTORIAL):
                 page = visit.open(name)
                 page.wait_for_timeout(1500)
                 page.evaluate(axe)

@@ -43,10 +43,10 @@ figures.forEach((figure) => inView.observe(figure));
 new MutationObserver(() => document.querySelectorAll(".figure-plotly.drawn").forEach(draw))
   .observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-// A formula or table that must be scrolled sideways can be scrolled with the keyboard as well.
+// What must be scrolled can be scrolled with the keyboard as well.
 function reachable() {
   for (const box of document.querySelectorAll("mjx-container, .pst-scrollable-table-container, div.cell_output, div.highlight pre")) {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    if (box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
   }
 }
 addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reachable));
