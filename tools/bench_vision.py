@@ -27,15 +27,21 @@ LOOPS = {"reference's loop, batch 100": ("reference", "fp32", "1e-3", "100"),
 
 
 def make_data(folder):
-    "Features with a thousand overlapping clusters, in half precision as they are cached, and a supervisor's soft labels."
+    """Features in half precision as they are cached, and a supervisor's soft labels.
+
+    The supervisor is right as often as AlexNet (57 %) and as sure of itself as that. The features' variances fall off as those of
+    natural representations do, and the classes are so far apart that a probe learns from it to be right as often as the published
+    student on DINO's ResNet-50 (62 %): what is measured as equal accuracy is then an accuracy that matters."""
     import numpy as np
     import torch
     g = torch.Generator().manual_seed(0)
     centres, truth = torch.randn(C, D, generator=g), torch.randint(C, (N + M,), generator=g)
-    x = torch.cat([(0.12 * centres[part] + torch.randn(len(part), D, generator=g)).relu().half() for part in truth.split(5000)])
+    mix = torch.linalg.qr(torch.randn(D, D, generator=g))[0] * torch.arange(1, D + 1)[:, None] ** -0.5
+    mix /= mix.square().sum(0).sqrt()                                            # every feature has unit variance, and few directions most of it
+    x = torch.cat([((0.29 * centres[part] + torch.randn(len(part), D, generator=g)) @ mix).relu().half() for part in truth.split(5000)])
     logits = torch.randn(N, C, generator=g)
-    logits[torch.arange(N), truth[:N]] += 3.0
-    for name, value in dict(x=x[:N], labels=torch.softmax(2 * logits, 1), x_test=x[N:], truth=truth[N:]).items():
+    logits[torch.arange(N), truth[:N]] += 3.4
+    for name, value in dict(x=x[:N], labels=torch.softmax(3.5 * logits, 1), x_test=x[N:], truth=truth[N:]).items():
         np.save(folder / f"{name}.npy", value.numpy())
 
 

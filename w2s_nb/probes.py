@@ -36,6 +36,7 @@ class FeatureBatch:
 
     def split(self, size: int) -> list[tuple[torch.Tensor, "FeatureBatch"]]:
         "Micro-batches of at most `size` rows, each with the positions (b,) of its rows in this batch."
+        if size >= len(self): return [(torch.arange(len(self)), self)]
         return [(at, FeatureBatch(self.x[at], self.labels[at])) for at in torch.arange(len(self)).split(size)]
 
 

@@ -142,11 +142,22 @@ def _balanced(order, images, n):
 WIDE = 2 ** 17  # features × classes from which the two products of a step are most of its time
 
 
+class _HalfProduct(torch.autograd.Function):
+    "x (B, D), weight (C, D), bias (C,) -> logits (B, C), by bf16 products. Autograd's own slope would be written transposed, and copied once more."
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        x, weight, bias = (t.to(torch.bfloat16) for t in (x, weight, bias))
+        ctx.save_for_backward(x)
+        return torch.nn.functional.linear(x, weight, bias).float()
+
+    @staticmethod
+    def backward(ctx, slope):
+        return None, (slope.to(torch.bfloat16).T @ ctx.saved_tensors[0]).float(), slope.sum(0)
+
+
 class HalfProbe(ProbeModel):
     "A probe whose products are computed in bf16. Its weights, their updates and the loss stay in fp32."
-    def forward(self, batch):
-        x, weight, bias = (t.to(torch.bfloat16) for t in (batch.x, self.head.weight, self.head.bias))
-        return torch.nn.functional.linear(x, weight, bias).float()   # (B, C)
+    def forward(self, batch): return _HalfProduct.apply(batch.x, self.head.weight, self.head.bias)   # (B, C)
 
 
 def probe_precision(

@@ -1,0 +1,120 @@
+"""A sweep of probes from cached features, beside the same sweep with its frozen backbones run again in every epoch.
+
+    python tools/bench_probes.py                    # built-in rows; about a quarter of an hour on two free cores, 3 GB of disk
+    python tools/bench_probes.py --task sciq --data_dir DIR --tokenizer DIR --rows 128
+
+Five random backbones of GPT-2 small's size, 15 pairs, 2 losses, 5 seeds: 25 runs on the ground truth and 150 students. From the cache
+the whole sweep is run and timed. Through the backbone one run on the ground truth and one student of each loss are run, with the same
+`train_run`; every other run is charged what its kind took, since all have as many rows and as large a model. What they predict must be
+what the runs from the cache predict. Longer training is run from the cache too, and charged through the backbone by the epoch.
+"""
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+EPOCHS = (2, 20, 200)   # `RunConfig`'s default; a vision probe's; the paper's longest ([B] D.2)
+LOSSES, SEEDS = ("xent", "logconf"), 5
+
+
+def make_backbones(folder, tokenizer):
+    "Five random models of 124 million parameters, with a tokenizer."
+    import torch
+    from transformers import AutoTokenizer, GPT2Config, GPT2Model
+    words = AutoTokenizer.from_pretrained(tokenizer)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        GPT2Model(GPT2Config(bos_token_id=None, eos_token_id=None)).save_pretrained(folder / f"random-{seed}")
+        words.save_pretrained(folder / f"random-{seed}")
+    return [str(folder / f"random-{seed}") for seed in range(5)]
+
+
+def through_backbone(config, half, n_classes, given, device, options):
+    "What `w2s_nb.learning.begin` would give a probe if there were no cache."
+    from w2s_nb.learning import fine_tuned
+    from w2s_nb.models import load_classifier, model_spec
+    spec = model_spec(config.model)
+    return fine_tuned(load_classifier(spec, n_classes, "probe", dtype=config.dtype, device=device), spec.eval_batch), {}
+
+
+def timed(call):
+    start = time.perf_counter()
+    out = call()
+    return out, time.perf_counter() - start
+
+
+def texts_of(configs, data_dir):
+    "How many texts one seed has in its three parts, and how many are distinct over all seeds."
+    from w2s_nb.config import load_rows, load_tokens
+    from w2s_nb.features import row_keys
+    keys = [{key for part in load_tokens(c, load_rows(c, data_dir)).values() for key in row_keys(part)} for c in configs]
+    return len(keys[0]), len(set().union(*keys))
+
+
+def slow_runs(configs, folder, options):
+    "The runs through the backbone: wall-clock seconds and seconds of training alone of each."
+    import w2s_nb.runs
+    kept, w2s_nb.runs.begin = w2s_nb.runs.begin, through_backbone
+    try: return [timed(lambda: w2s_nb.runs.train_run(config, folder, **options)) for config in configs]
+    finally: w2s_nb.runs.begin = kept
+
+
+def compare(slow, fast):
+    "Largest difference of a test logit, and both accuracies, which must be the same."
+    import numpy as np
+    assert np.array_equal(slow.test.hard, fast.test.hard) and slow.accuracy.value == fast.accuracy.value, (slow, fast)
+    return float(np.abs(slow.test.logits - fast.test.logits).max()), slow.accuracy.value
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", default="micro-reviews")
+    parser.add_argument("--data_dir", default=os.environ.get("W2S_DATA_DIR"))
+    parser.add_argument("--tokenizer", help="a folder with a tokenizer; default: the built-in models'")
+    parser.add_argument("--rows", type=int, default=512, help="in each half and in the test set")
+    args = parser.parse_args()
+    from w2s_nb.runtime import guard_torchvision
+    guard_torchvision()
+    import torch
+    from w2s_nb.models import model_spec
+    from w2s_nb.runs import train_run
+    from w2s_nb.sweep import plan
+    options = dict(data_dir=args.data_dir, keep_model=False, progress=False)
+    few = dict(tune="probe", subset="first", n_docs=2 * args.rows, n_test_docs=args.rows, max_ctx=512, lr=1e-3)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        os.environ["W2S_CACHE_DIR"] = str(folder / "cache")
+        models = make_backbones(folder, args.tokenizer or model_spec("micro-8k").hub)
+        by_seed = [plan(models, [args.task], LOSSES, [seed], **few) for seed in range(SEEDS)]
+        one, distinct = texts_of([configs[0] for configs in by_seed], args.data_dir)
+        print(f"{args.task}, {args.rows} rows in each half and in the test set, {torch.get_num_threads()} thread(s); texts of a seed {one}, of all seeds {distinct}")
+
+        truth, students = by_seed[0][0], [c for c in by_seed[0] if c.model == models[1] and c.teacher and c.teacher.model == models[0]]
+        slow = slow_runs([truth, *students], folder / "slow", options)
+        kinds = dict(zip(("ground truth", *LOSSES), slow))
+        for kind, (run, wall) in kinds.items(): print(f"  through the backbone, {kind:12} {wall:7.1f} s, of which {run.summary['seconds']:.1f} s training", flush=True)
+        def through(epochs):
+            "Seconds of all runs: what their kinds took, and the further epochs."
+            each = {kind: wall + (epochs / 2 - 1) * run.summary["seconds"] for kind, (run, wall) in kinds.items()}
+            return SEEDS * (5 * each["ground truth"] + 15 * sum(each[loss] for loss in LOSSES))
+
+        for epochs in EPOCHS:
+            todo = [[_epochs(c, epochs) for c in configs] for configs in by_seed]
+            seconds = [timed(lambda: [train_run(c, folder / "fast", **options) for c in configs])[1] for configs in todo]
+            if epochs == EPOCHS[0]: pass_ = seconds[0] - sorted(seconds)[2]     # what the first seed pays for all features
+            shared = sum(seconds) + (0 if epochs == EPOCHS[0] else pass_)
+            own = sum(seconds) + (SEEDS - (epochs == EPOCHS[0])) * pass_
+            print(f"  {epochs:3} epochs: {sum(map(len, todo))} runs through the backbone {through(epochs):9.0f} s (extrapolated); from the cache, texts shared by the "
+                  f"seeds {shared:6.0f} s ({through(epochs) / shared:.0f} x), a feature pass for every seed {own:6.0f} s ({through(epochs) / own:.0f} x)", flush=True)
+            if epochs == EPOCHS[0]:
+                for (run, _), config in zip(slow, (truth, *students)):
+                    gap, accuracy = compare(run, train_run(config, folder / "fast", **options))
+                    print(f"    {config.loss:8} same class on every test row, accuracy {accuracy:.4f}, largest difference of a logit {gap:.0e}")
+
+
+def _epochs(config, epochs): return replace(config, epochs=epochs, teacher=config.teacher and replace(config.teacher, epochs=epochs))
+
+
+if __name__ == "__main__": main()
