@@ -19,16 +19,20 @@ EPOCHS = (2, 20, 200)   # `RunConfig`'s default; a vision probe's; the paper's l
 LOSSES, SEEDS = ("xent", "logconf"), 5
 
 
-def make_backbones(folder, tokenizer):
-    "Five random models of 124 million parameters, with a tokenizer."
+GPT2_SMALL = [{}] * 5   # transformers' defaults: 124 million parameters
+
+
+def random_models(folder, tokenizer, sizes):
+    "GPT-2 models with random weights, one for each dict of changes to GPT-2 small's configuration, each with the tokenizer."
     import torch
-    from transformers import AutoTokenizer, GPT2Config, GPT2Model
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, logging
+    logging.disable_progress_bar()
     words = AutoTokenizer.from_pretrained(tokenizer)
-    for seed in range(5):
+    for seed, size in enumerate(sizes):
         torch.manual_seed(seed)
-        GPT2Model(GPT2Config(bos_token_id=None, eos_token_id=None)).save_pretrained(folder / f"random-{seed}")
+        GPT2LMHeadModel(GPT2Config(bos_token_id=None, eos_token_id=None, **size)).save_pretrained(folder / f"random-{seed}")
         words.save_pretrained(folder / f"random-{seed}")
-    return [str(folder / f"random-{seed}") for seed in range(5)]
+    return [str(folder / f"random-{seed}") for seed in range(len(sizes))]
 
 
 def through_backbone(config, half, n_classes, given, device, options):
@@ -86,7 +90,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         os.environ["W2S_CACHE_DIR"] = str(folder / "cache")
-        models = make_backbones(folder, args.tokenizer or model_spec("micro-8k").hub)
+        models = random_models(folder, args.tokenizer or model_spec("micro-8k").hub, GPT2_SMALL)
         by_seed = [plan(models, [args.task], LOSSES, [seed], **few) for seed in range(SEEDS)]
         one, distinct = texts_of([configs[0] for configs in by_seed], args.data_dir)
         print(f"{args.task}, {args.rows} rows in each half and in the test set, {torch.get_num_threads()} thread(s); texts of a seed {one}, of all seeds {distinct}")

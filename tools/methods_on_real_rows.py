@@ -1,19 +1,24 @@
 """Every method end to end on real rows, with small local models: a smoke test that prints a table.
 
-    python tools/methods_on_real_rows.py --data_dir ../shared/data --models WEAK,MIDDLE,STRONG
+    python tools/methods_on_real_rows.py --data_dir DIR --tokenizer DIR              # three small random models
+    python tools/methods_on_real_rows.py --data_dir DIR --models WEAK,MIDDLE,STRONG
 
 Small random models learn next to nothing from a few hundred rows, so the numbers say that a method runs, and no more.
 """
 import argparse
 import os
 import tempfile
+import time
 from dataclasses import replace
+from pathlib import Path
 
+from bench_probes import random_models
 from w2s_nb.config import RunConfig
 from w2s_nb.data import TASKS
 from w2s_nb.runs import train_run
 from w2s_nb.runtime import ConfigError
 
+SMALL = [dict(n_embd=width, n_layer=layers, n_head=4, n_positions=512) for width, layers in ((16, 2), (32, 2), (64, 4))]
 LP = dict(tune="probe", optimizer="lbfgs")
 
 
@@ -42,20 +47,23 @@ def methods(naive, middle):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", default=os.environ.get("W2S_DATA_DIR"))
-    parser.add_argument("--models", required=True, help="three model directories, smallest first")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--models", help="three model directories, smallest first")
+    models.add_argument("--tokenizer", help="a folder with a tokenizer, to make three small random models with")
     parser.add_argument("--tasks", default="boolq,sciq,anthropic_hh_pairs,amazon_polarity")
     parser.add_argument("--n_docs", type=int, default=200)
     args = parser.parse_args()
-    weak, middle, strong = args.models.split(",")
     with tempfile.TemporaryDirectory() as root:
+        weak, middle, strong = args.models.split(",") if args.models else random_models(Path(root), args.tokenizer, SMALL)
         for task in args.tasks.split(","):
             few = dict(n_docs=args.n_docs, n_test_docs=100, max_ctx=256, lr=1e-3, epochs=1)
-            naive = RunConfig(task, strong, teacher=RunConfig(task, weak, **few), **few)
+            naive, start = RunConfig(task, strong, teacher=RunConfig(task, weak, **few), **few), time.time()
             print(f"{task}{' (pairs)' if TASKS[task].pairs else ''}")
             for name, make in methods(naive, middle).items():
                 try: found = str(train_run(make(), root, data_dir=args.data_dir, progress=False).accuracy)
                 except ConfigError as e: found = f"refused: {e}"
                 print(f"  {name:<22}{found}", flush=True)
+            print(f"  {time.time() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__": main()
