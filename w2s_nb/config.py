@@ -206,8 +206,8 @@ def _check_training(config):
     if config.generative_epochs and (config.tune in ("lora", "prompt") or config.backbone):
         raise ConfigError("generative_epochs train the whole pretrained model: leave them out with tune='lora', tune='prompt' or a backbone.")
     if config.generative_lr and not config.generative_epochs: raise ConfigError(f"generative_lr={config.generative_lr} without generative_epochs: give both or neither.")
-    if task.pairs and (config.head == "unembedding" or config.tune in ("lp_ft", "prompt") or config.optimizer == "lbfgs"):
-        raise ConfigError(f"Task {task.name!r} compares pairs, each text of which gets one reward: head='unembedding', tune='lp_ft', tune='prompt' and optimizer='lbfgs' are for classes.")
+    if task.pairs and (config.head == "unembedding" or config.tune == "prompt"):
+        raise ConfigError(f"Task {task.name!r} compares pairs, each text of which gets one reward: head='unembedding' and tune='prompt' are for classes.")
 
 
 def _check_prompt(config):
