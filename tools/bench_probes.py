@@ -1,12 +1,15 @@
 """A sweep of probes from cached features, beside the same sweep with its frozen backbones run again in every epoch.
 
     python tools/bench_probes.py                    # built-in rows; about a quarter of an hour on two free cores, 3 GB of disk
+    python tools/bench_probes.py --csv nbs/tables/bench_probes.csv    # the table of the probes notebook
     python tools/bench_probes.py --task sciq --data_dir DIR --tokenizer DIR --rows 128
 
 Five random backbones of GPT-2 small's size, 15 pairs, 2 losses, 5 seeds: 25 runs on the ground truth and 150 students. From the cache
 the whole sweep is run and timed. Through the backbone one run on the ground truth and one student of each loss are run, with the same
 `train_run`; every other run is charged what its kind took, since all have as many rows and as large a model. What they predict must be
-what the runs from the cache predict. Longer training is run from the cache too, and charged through the backbone by the epoch.
+what the runs from the cache predict. Longer training is run from the cache too, and charged through the backbone by the epoch. How many
+of its texts a seed shares with the others depends on the task: the sweep is run with the task's own first rows, and a second line
+charges every seed what the first one paid for its features, as if no two seeds had a text in common.
 """
 import argparse
 import os
@@ -65,6 +68,19 @@ def slow_runs(configs, folder, options):
     finally: w2s_nb.runs.begin = kept
 
 
+def counted(call):
+    "Wall-clock seconds of a call, and those of them that computing or reading features took."
+    import w2s_nb.learning
+    kept, spent = w2s_nb.learning.features, []
+    def features(*args, **kwargs):
+        out, seconds = timed(lambda: kept(*args, **kwargs))
+        spent.append(seconds)
+        return out
+    w2s_nb.learning.features = features
+    try: return timed(call)[1], sum(spent)
+    finally: w2s_nb.learning.features = kept
+
+
 def compare(slow, fast):
     "Largest difference of a test logit, and both accuracies, which must be the same."
     import numpy as np
@@ -78,6 +94,7 @@ def main():
     parser.add_argument("--data_dir", default=os.environ.get("W2S_DATA_DIR"))
     parser.add_argument("--tokenizer", help="a folder with a tokenizer; default: the built-in models'")
     parser.add_argument("--rows", type=int, default=512, help="in each half and in the test set")
+    parser.add_argument("--csv", help="write the table here")
     args = parser.parse_args()
     from w2s_nb.runtime import guard_torchvision
     guard_torchvision()
@@ -104,18 +121,24 @@ def main():
             each = {kind: wall + (epochs / 2 - 1) * run.summary["seconds"] for kind, (run, wall) in kinds.items()}
             return SEEDS * (5 * each["ground truth"] + 15 * sum(each[loss] for loss in LOSSES))
 
+        table = []
         for epochs in EPOCHS:
             todo = [[_epochs(c, epochs) for c in configs] for configs in by_seed]
-            seconds = [timed(lambda: [train_run(c, folder / "fast", **options) for c in configs])[1] for configs in todo]
-            if epochs == EPOCHS[0]: pass_ = seconds[0] - sorted(seconds)[2]     # what the first seed pays for all features
-            shared = sum(seconds) + (0 if epochs == EPOCHS[0] else pass_)
-            own = sum(seconds) + (SEEDS - (epochs == EPOCHS[0])) * pass_
-            print(f"  {epochs:3} epochs: {sum(map(len, todo))} runs through the backbone {through(epochs):9.0f} s (extrapolated); from the cache, texts shared by the "
-                  f"seeds {shared:6.0f} s ({through(epochs) / shared:.0f} x), a feature pass for every seed {own:6.0f} s ({through(epochs) / own:.0f} x)", flush=True)
+            found = [counted(lambda: [train_run(c, folder / "fast", **options) for c in configs]) for configs in todo]
+            if epochs == EPOCHS[0]: cold = [seconds for _, seconds in found]
+            heads = sum(wall - seconds for wall, seconds in found)
+            for texts, passes in ((f"{distinct} in {SEEDS} seeds", sum(cold)), ("anew for each seed", SEEDS * cold[0])):
+                table.append(dict(epochs=epochs, texts=texts, runs=sum(map(len, todo)), backbone=through(epochs), features=passes, heads=heads,
+                                  ratio=through(epochs) / (passes + heads)))
+                print("  {epochs:3} epochs, texts {texts:18} {runs} runs: through the backbone {backbone:9.0f} s (extrapolated), from the cache {features:6.0f} s for "
+                      "the features and {heads:4.0f} s for the rest: {ratio:.0f} x".format(**table[-1]), flush=True)
             if epochs == EPOCHS[0]:
                 for (run, _), config in zip(slow, (truth, *students)):
                     gap, accuracy = compare(run, train_run(config, folder / "fast", **options))
                     print(f"    {config.loss:8} same class on every test row, accuracy {accuracy:.4f}, largest difference of a logit {gap:.0e}")
+    if args.csv:
+        import pandas as pd
+        pd.DataFrame(table).round(1).to_csv(args.csv, index=False)
 
 
 def _epochs(config, epochs): return replace(config, epochs=epochs, teacher=config.teacher and replace(config.teacher, epochs=epochs))

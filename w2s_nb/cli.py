@@ -99,6 +99,7 @@ class SweepOptions(RunOptions):
     losses: list[str] = option(["xent"], LOSS_NAMES)
     seeds: list[int] = option([0], "repetitions")
     ceiling: str = option("weak", "half that the ceilings learn: weak (as the reference) or transfer (as the paper)")
+    students_only: list[str] = option([], "settings that supervisors and ceilings leave at their defaults: tune,stop,generative_epochs …")
     workers: int = option(1, "processes on this machine, for small models on a CPU; each takes whole tasks and seeds")
 
 
@@ -332,7 +333,7 @@ def _sweep(o):
     from w2s_nb.config import LARGEST
     from w2s_nb.results import results_table
     from w2s_nb.sweep import plan, run_all
-    configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, o.ceiling, LARGEST[o.preset], **settings(o, o.losses))
+    configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, o.ceiling, LARGEST[o.preset], o.students_only, **settings(o, o.losses))
     print(f"{len(configs)} runs in {root_of(o)}", flush=True)
     runs = run_all(configs, root_of(o), workers=o.workers, **execution(o))
     report(results_table(runs, ceiling=o.ceiling, oracle=o.stop == "oracle"), root_of(o))

@@ -18,7 +18,7 @@ from pathlib import Path
 from datasets import Dataset, load_from_disk
 
 from .data import TASKS, fingerprint, html_rows, load_task, split_halves
-from .labels import is_oracle, label_needs, label_steps
+from .labels import is_control, label_needs, label_steps
 from .losses import LOSSES, check_loss
 from .models import TUNES, context_length, load_config, load_tokenizer, model_fingerprint, model_spec
 from .runtime import DTYPES, ConfigError, check_choice
@@ -88,7 +88,7 @@ class RunConfig:
                      doc="Place in the chain of supervisors: 0 for the ground truth, 1 for its student …")
     oracle = property(lambda self: any(run.stop == "oracle" for run in lineage(self)),
                       doc="Whether weights were chosen by test accuracy, here or in a run that this one builds on.")
-    control = property(lambda self: any(is_oracle(run.labels) for run in lineage(self)),
+    control = property(lambda self: any(is_control(run.labels) for run in lineage(self)),
                        doc="Whether labels were made with the transfer rows' ground truth, here or in a run that this one builds on.")
 
 
@@ -164,15 +164,13 @@ def _check_data(config, other, who, why):
 # %% ../nbs/10_config.ipynb #me7h0d02
 def _check_labels(config):
     "The functions on labels: what they look at must be there."
-    needs, pairs = label_needs(config.labels), TASKS[config.task].pairs
+    needs = label_needs(config.labels)
     wants_runs = {"members": "the labels of several supervisors", "ladder": "a ladder of ground-truth runs", "strong": "a strong model's ground-truth run"}
     missing = next((what for need, what in wants_runs.items() if need in needs and not config.beside), None)
     names = ", ".join(name for name, _ in config.labels)
     if missing: raise ConfigError(f"labels={names} look at {missing}: give their configurations in `beside`, smallest first.")
     if config.beside and not set(wants_runs) & set(needs):
         raise ConfigError(f"beside={', '.join(c.model for c in config.beside)} is looked at by none of the functions in labels ({names or 'there are none'}): leave it out.")
-    if pairs and {"features", "txt"} & set(needs):
-        raise ConfigError(f"labels={names} look at one text a row, and the rows of {config.task!r} are pairs: leave them out.")
     for other in config.beside: _check_data(config, other, "run beside it", "they have no rows in common")
     asked = [config.teacher, *(config.beside if "members" in needs else ())] if "heldout" in needs else []
     if any(run is None or not resolve(run).held_out for run in asked):

@@ -133,11 +133,13 @@ def changed_labels(
     labelled = _all_know(labelled, given)
     ids, beside = labelled.ids, {}
     if "txt" in needs:
-        column = getattr(rows, config.train_half)
-        beside["txt"] = np.array([dict(zip(column["id"][:], column["txt"][:]))[id] for id in ids])
+        half_rows = getattr(rows, config.train_half)
+        texts = zip(*(half_rows[name][:] for name in ("txt", "txt2") if name in half_rows.column_names))   # of pairs: both
+        text = dict(zip(half_rows["id"][:], map(" ".join, texts)))
+        beside["txt"] = np.array([text[id] for id in ids])
     if "features" in needs:
-        cached = features(model_spec(config.model), labelled, **options)
-        beside["features"] = cached[cached.n_layers // 2].astype(np.float32)                     # the middle layer ([E])
+        middle = lambda t: (layers := features(model_spec(config.model), t, **options))[layers.n_layers // 2].astype(np.float32)   # ([E])
+        beside["features"] = middle(labelled) if labelled.other is None else middle(labelled) - middle(labelled.other)
     if "strong" in needs: beside["strong"] = _soft(given.beside[-1:], ids)[0]
     if "ladder" in needs: beside["ladder"] = _soft(given.beside, ids)
     if "members" in needs: beside["members"] = _soft([given.teacher, *given.beside], ids)

@@ -92,7 +92,6 @@ def image_model(
     if text.startswith("hf-hub:"): return ImageModel(text, "timm", text, _timm_metadata(text)["num_classes"], pretrained=pretrained)
     if timm.is_model(text) and ("." not in text or text in timm.list_pretrained()):
         return ImageModel(text, "timm", text, _timm_metadata(text)["num_classes"], pretrained=pretrained)
-    near = difflib.get_close_matches(text, [*IMAGE_MODELS, *NETWORKS, *timm.list_models(), *timm.list_pretrained()], 4, 0.5)
     names, near = [*IMAGE_MODELS, *NETWORKS], ""
     similar = difflib.get_close_matches(text, [*names, *timm.list_models(), *timm.list_pretrained()], 4, 0.5)
     if similar: near = f" Similar names: {', '.join(similar)}."

@@ -7,6 +7,7 @@ __all__ = ['WEIGHT_DECAYS', 'FeatureBatch', 'ProbeModel', 'feature_batches', 'Li
            'choose_weight_decay', 'linear_probe', 'neighbours', 'knn_probe', 'probe_layers', 'put_head']
 
 # %% ../nbs/08_probes.ipynb #d4735e3a
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from torch import nn
 
 from .evaluation import Predictions, accuracy
 from .features import CachedRows
-from .losses import BATCH_LEVEL, LOSSES, balanced_hard, check_distribution, check_loss
+from .losses import LOSSES, ROWWISE, balanced_hard, check_distribution, check_loss
 from .models import Classifier
 from .runtime import ConfigError, check_choice, pick_device
 from .tokens import batch_order
@@ -122,7 +123,7 @@ def adam_probe(
     model = ProbeModel(x.shape[1], labels.shape[1], bias).to(device)
     opt = make_optimizer(optimizer, model, lr, weight_decay)
     history = list(fit(model, feature_batches(x, labels, order), len(order), partial(LOSSES[loss], **(loss_options or {})), opt,
-                       make_schedule(schedule, opt, len(order)), micro_batch, loss not in BATCH_LEVEL))
+                       make_schedule(schedule, opt, len(order)), micro_batch, loss in ROWWISE))
     weight = model.head.weight.detach().cpu().numpy()
     return LinearProbe(weight, model.head.bias.detach().cpu().numpy() if bias else np.zeros(len(weight), np.float32), weight_decay), history
 
@@ -168,6 +169,8 @@ def _minimise(objective, theta, max_iter, tol, memory=10):
         scale = torch.where(rho > 0, curvature / dot(y, y), scale)
         pairs = [*pairs, (s, y, rho)][-memory:]
         theta, value, slope = new, new_value, new_slope
+    if (left := float(slope.abs().max())) > 100 * tol:
+        warnings.warn(f"L-BFGS stopped after {max_iter} iterations with a slope of {left:.0e}, where {tol:.0e} was asked for: raise max_iter or the weight decay.")
     return theta
 
 # %% ../nbs/08_probes.ipynb #535fa30d

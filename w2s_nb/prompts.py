@@ -54,8 +54,10 @@ def prompt_tokens(
     prompts = [np.concatenate([shown, own(tokens, i), before]).astype(np.int32) for i in range(len(tokens))]
     lengths = np.array([len(p) for p in prompts])
     if context and lengths.max() > context:
+        room = context - len(shown) - len(before)                     # what the shots leave for a row
+        remedy = f", or leave long rows out with max_ctx={room + 1} or less" if room > tokens.lengths.min() else ""
         raise ConfigError(f"{(lengths > context).sum()} of {len(tokens)} prompts are longer than the {context} tokens of the model's context, the longest has {lengths.max()}, "
-                          f"{len(shown)} of them for {len(shots)} shots: show fewer, or leave long rows out with max_ctx={max(2, context - len(shown) - len(before) + 1)} or less.")
+                          f"{len(shown)} of them for {len(shots)} shots: show fewer{remedy}.")
     return replace(tokens, flat=np.concatenate(prompts), starts=np.cumsum([0, *lengths[:-1]]), lengths=lengths)
 
 # %% ../nbs/08_prompts.ipynb #4523540f

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from .config import RunConfig, built_on, is_stored, load_rows, load_tokens, slug
+from .config import DATA_FIELDS, RunConfig, built_on, is_stored, load_rows, load_tokens, slug
 from .labels import label_needs
 from .micro import MICRO_LADDER
 from .models import model_spec
@@ -68,12 +68,14 @@ def plan(
     seeds: Sequence[int] = (0,),           # each is a sweep of its own: rows, halves, order
     ceiling: str = "weak",                 # half of the ceilings: "weak", the supervisors' own runs ([O]), or "transfer" ([B])
     largest: dict | None = None,           # loss -> options of the largest model's students, in place of the others'
-    **config,                              # further fields of `RunConfig`; those in `STUDENTS_ONLY` are the students' alone
+    students_only: Sequence[str] = (),     # names of fields that are the students' alone, beside those in `STUDENTS_ONLY`: "tune", "stop" …
+    **config,                              # further fields of `RunConfig`
 ) -> list[RunConfig]:
     "Every run of a sweep, supervisors before students."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
     _check_lists(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds)
-    both, configs = {k: v for k, v in config.items() if k not in STUDENTS_ONLY}, []
+    for name in students_only: check_choice("field of students only", name, [f.name for f in fields(RunConfig) if f.name not in ("model", *DATA_FIELDS)])
+    both, configs = {k: v for k, v in config.items() if k not in (*STUDENTS_ONLY, *students_only)}, []
     if "heldout" in label_needs(config.get("labels", ())) and both.get("held_out") is None: both["held_out"] = 0.1
     for task in ds_names:
         for seed in seeds:
@@ -194,7 +196,7 @@ def sweep(
     seeds: Sequence[int] = (0,),           # repetitions: each seed draws rows, halves and order anew
     root: str | Path = "results",          # folder of stored runs
     run_options: dict | None = None,       # arguments of `train_run`: device, micro_batch, data_dir, keep_model, eval_every …
-    **config,                              # further fields of `RunConfig`, and `ceiling`
+    **config,                              # further fields of `RunConfig`, and `ceiling` and `students_only` of `plan`
 ) -> pd.DataFrame:                         # one row a run: task, model, teacher, loss, seed, accuracy, se, low, high, n, path …
     "Train every model on the ground truth and on the labels of every model up to its size."
     configs = plan(model_sizes, ds_names, losses, seeds, **config)

@@ -31,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 from .config import slug
 from .evaluation import Estimate, Predictions, accuracy, agreement
 from .labels import Labelled, apply_labels, label_needs, label_steps
-from .losses import BATCH_LEVEL, LOSSES, check_loss
+from .losses import LOSSES, ROWWISE, check_loss
 from .networks import embed, image_model, image_model_fingerprint, load_network, weak_logits
 from .probes import LinearProbe, ProbeModel, feature_batches, knn_probe, linear_probe
 from .runs import _lock, _move_into_place
@@ -70,6 +70,8 @@ class VisionConfig:
     temperature: float | None = 0.07      # of their votes; None: equal votes
     seed: int = 0                         # of the order of the images
     pretrained: bool = True               # False: random weights, to try a path out
+    dtype: str | None = None              # precision of the network: "fp32", "bf16" or "fp16"; None: bf16 on CUDA, else fp32
+    probe_dtype: str | None = None        # of the probe's products: "fp32" or "bf16"; None: as `probe_precision` chooses
 
     def __post_init__(self): check_vision(self)
 
@@ -85,6 +87,8 @@ def check_vision(
     check_choice("tune", c.tune, TUNES); check_choice("train_half", c.train_half, ("transfer", "weak"))
     check_choice("optimizer", c.optimizer, OPTIMIZERS); check_choice("schedule", c.schedule, SCHEDULES)
     check_loss(c.loss, c.loss_options)
+    for name, choices in dict(dtype=("fp32", "bf16", "fp16"), probe_dtype=("fp32", "bf16")).items():
+        if getattr(c, name) is not None: check_choice(name, getattr(c, name), choices)
     for name, least in _LEAST.items():
         if getattr(c, name) < least: raise ConfigError(f"{name}={getattr(c, name)} is too small: it must be at least {least}.")
     if c.n_test is not None and c.n_test < 1:
@@ -98,7 +102,11 @@ def check_vision(
 
 
 def _check_teachers(c):
-    label_steps(c.labels)
+    needs, names = label_needs(c.labels), ", ".join(name for name, _ in label_steps(c.labels))
+    unknown = [what for what in ("strong", "ladder", "txt") if what in needs]
+    if unknown: raise ConfigError(f"labels={names} look at what image runs do not have ({', '.join(unknown)}): leave them out.")
+    if "members" in needs and not c.members: raise ConfigError(f"labels={names} look at the labels of several supervisors: name the others in `members`.")
+    if "heldout" in needs and not c.n_heldout: raise ConfigError(f"labels={names} are fitted on rows with truth that are held out: give n_heldout, for instance 500.")
     if c.labels and not c.teacher:
         raise ConfigError(f"labels={c.labels!r} without a teacher: they change the labels of a supervisor, so name one.")
     if c.tune == "own head" and c.teacher:
@@ -180,17 +188,16 @@ def probe_by_epoch(
     evaluate,              # LinearProbe -> dict, joined to the last record of each epoch
     device: str | None = None,  # cpu, cuda or mps; None: the fastest present
     label: str = "",       # for the progress bar
-    dtype: str | None = None,  # precision of the products, "fp32" or "bf16"; None: as `probe_precision` chooses
 ) -> tuple[LinearProbe, list[dict]]:
     "A linear probe by Adam in the package's loop, and one record a step."
     device, (D, C) = pick_device(device), (x.shape[1], labels.shape[1])
     order = batch_order(len(x), config.batch_size, config.epochs, config.seed)
-    kind = {"fp32": ProbeModel, "bf16": HalfProbe}[check_choice("dtype", dtype or probe_precision(D, C, device), ("fp32", "bf16"))]
+    kind = {"fp32": ProbeModel, "bf16": HalfProbe}[config.probe_dtype or probe_precision(D, C, device)]
     model = kind(D, C, bias=True).to(device)
     optimizer = make_optimizer(config.optimizer, model, config.lr, config.weight_decay or 0.0)
     if config.optimizer in ("adam", "adamw"):
         for group in optimizer.param_groups: group["fused"] = True   # one pass over the weights a step, in place of a dozen
-    loss, rowwise = partial(LOSSES[config.loss], **config.loss_options), config.loss not in BATCH_LEVEL
+    loss, rowwise = partial(LOSSES[config.loss], **config.loss_options), config.loss in ROWWISE
     schedule = make_schedule(config.schedule, optimizer, len(order))
     records = fit(model, feature_batches(x, labels, order), len(order), loss, optimizer, schedule, rowwise=rowwise)
     history, seen, epoch = [], 0, 0
@@ -212,6 +219,7 @@ def vision_id(
 ) -> str:
     "Sixteen hexadecimal digits: a hash of everything that the result depends on."
     parts = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("teacher", "members", "labels", "model")}
+    parts = {name: value for name, value in parts.items() if value is not None or name not in ("dtype", "probe_dtype")}
     parts |= dict(weights=image_model_fingerprint(image_model(config.model, config.pretrained)), images=images.fingerprint,
                   labels=label_steps(config.labels), teacher=config.teacher and vision_id(config.teacher, images),
                   members=[vision_id(m, images) for m in config.members])
@@ -285,8 +293,7 @@ def run_vision(
     root: str | Path = "results",   # folder of stored runs
     images: Images | None = None,   # None: those that config.task names
     force: bool = False,            # run again where a run is stored
-    probe_dtype: str | None = None,  # precision of the probe's products; None: as `probe_precision` chooses
-    **how,                          # of `embed`: batch_size, workers, device, dtype. They change no result
+    **how,                          # of `embed`: batch_size, workers, device. They change no result
 ) -> VisionRun:
     "The stored run of this configuration, run first if there is none (its supervisors too)."
     images = load_images(config.task) if images is None else images
@@ -296,13 +303,13 @@ def run_vision(
     if (path / "results_summary.json").exists() and not force: return load_vision_run(path)
     split_rows(images, config)                                      # its errors come before anything is computed
     supervisors = ((config.teacher,) if config.teacher else ()) + config.members
-    teachers = [run_vision(t, root, images, probe_dtype=probe_dtype, **how) for t in supervisors]
+    teachers = [run_vision(t, root, images, **how) for t in supervisors]
     with _lock(path, root):
         if (path / "results_summary.json").exists() and not force: return load_vision_run(path)
         part = Path(root) / ".partial" / f"{path.name}-{os.getpid()}"
         try:
             part.mkdir(parents=True)
-            _run(config, images, teachers, part, how, probe_dtype)
+            _run(config, images, teachers, part, how)
             _move_into_place(part, path)
         finally: shutil.rmtree(part, ignore_errors=True)
     return load_vision_run(path)
@@ -341,7 +348,7 @@ def labelled_rows(
     needs, strong = label_needs(config.labels), image_model(config.model, config.pretrained)
 
     def labelled(some):
-        soft = [_softmax(run_logits(t, some, **how)) for t in teachers]
+        soft = [_softmax(run_logits(t, some, **how | dict(dtype=t.config.dtype))) for t in teachers]
         features = np.float32(embed(strong, some, **how)) if "features" in needs else None
         return Labelled(some.ids, soft[0], _one_hot(some), features=features, members=np.stack(soft) if "members" in needs else None)
 
@@ -349,8 +356,9 @@ def labelled_rows(
     return apply_labels(replace(labelled(learned), heldout=heldout), config.labels, config.seed)
 
 # %% ../nbs/12_vision.ipynb #f5ca38f7
-def _run(config, images, teachers, folder, how, probe_dtype):
+def _run(config, images, teachers, folder, how):
     "Learn, test, and write the folder."
+    how = how | dict(dtype=config.dtype)
     start, rows, model = time.time(), split_rows(images, config), image_model(config.model, config.pretrained)
     test = images.select(rows["test"])
     truth, weak = _one_hot(test), combined(teachers) if teachers else None
@@ -362,7 +370,7 @@ def _run(config, images, teachers, folder, how, probe_dtype):
         x = look(model, images.select(pd.Index(images.ids).get_indexer(learned.ids)), **how)
         x_test = look(model, test, **how)
         evaluate = partial(_by_epoch, x_test, truth, weak)
-        logits, probe, history = _learn(config, x, learned.soft, x_test, evaluate, how.get("device"), probe_dtype)
+        logits, probe, history = _learn(config, x, learned.soft, x_test, evaluate, how.get("device"))
         summary = dict(label_accuracy=float(learned.right.mean()), train_rows=len(learned))
         if probe: _save_head(probe, folder)
     found = Predictions(test.ids, logits, truth)
@@ -388,7 +396,7 @@ def _by_epoch(x_test, truth, weak, probe):
     return dict(eval_accuracy=float((hard == truth.argmax(1)).mean())) | same
 
 # %% ../nbs/12_vision.ipynb #1c9d72e6
-def _learn(config, x, soft, x_test, evaluate, device, dtype):
+def _learn(config, x, soft, x_test, evaluate, device):
     "-> logits of the test rows, the probe or None, history"
     history = []
     if config.tune == "knn":
@@ -399,7 +407,7 @@ def _learn(config, x, soft, x_test, evaluate, device, dtype):
         probe = linear_probe(x, soft, config.weight_decay, config.seed, loss=config.loss, device=device, **options)
     else:
         label = f"{slug(config.model)}, {config.loss}, seed {config.seed}"
-        probe, history = probe_by_epoch(x, soft, config, evaluate, device, label, dtype)
+        probe, history = probe_by_epoch(x, soft, config, evaluate, device, label)
     return probe.logits(x_test), probe, history
 
 

@@ -70,7 +70,7 @@ def vision_configs(
     weak, strong, n_train = ("alexnet", "resnet50_dino", 40000) if o.data_path else ("signs_cnn6", "signs_resnet", 4000)
     plan = vision_plan(o.weak_model_name or [weak], o.strong_model_name or [strong], o.losses, o.seeds, o.control, o.ensemble, o.n_weak,
                        task=task, n_train=n_train if o.n_train is None else o.n_train, n_test=o.n_test, balance=o.balance,
-                       epochs=o.n_epochs, lr=o.lr, batch_size=o.probe_batch_size, pretrained=o.pretrained)
+                       epochs=o.n_epochs, lr=o.lr, batch_size=o.probe_batch_size, pretrained=o.pretrained, dtype=o.dtype, probe_dtype=o.probe_dtype)
     return [_tuned(config, o) for config in plan]
 
 
@@ -91,7 +91,7 @@ def _vision(o):
     if not o.data_path: torch.set_num_threads(1)   # networks this small spend more on sharing their work than on doing it
     configs, out = vision_configs(o, images.name), Path(o.results_folder) / images.name
     print(f"{len(configs)} runs on {len(images):,} images in {out}", flush=True)
-    how = dict(batch_size=o.batch_size, workers=o.workers, device=o.device, dtype=o.dtype, probe_dtype=o.probe_dtype)
+    how = dict(batch_size=o.batch_size, workers=o.workers, device=o.device)
     runs = run_vision_all(configs, o.results_folder, images, o.skip_unreadable, force=o.force, **how)
     table = vision_table(runs)
     print(vision_text(table))
