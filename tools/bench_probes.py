@@ -85,7 +85,9 @@ def compare(slow, fast):
     "Largest difference of a test logit, and both accuracies, which must be the same."
     import numpy as np
     assert np.array_equal(slow.test.hard, fast.test.hard) and slow.accuracy.value == fast.accuracy.value, (slow, fast)
-    return float(np.abs(slow.test.logits - fast.test.logits).max()), slow.accuracy.value
+    gap = float(np.abs(slow.test.logits - fast.test.logits).max())
+    assert gap < 1e-5, (slow, fast, gap)
+    return gap, slow.accuracy.value
 
 
 def main():
