@@ -120,7 +120,7 @@ def main():
         for kind, (run, wall) in kinds.items(): print(f"  through the backbone, {kind:12} {wall:7.1f} s, of which {run.summary['seconds']:.1f} s training", flush=True)
         def through(epochs):
             "Seconds of all runs: what their kinds took, and the further epochs."
-            each = {kind: wall + (epochs / 2 - 1) * run.summary["seconds"] for kind, (run, wall) in kinds.items()}
+            each = {kind: wall + (epochs / EPOCHS[0] - 1) * run.summary["seconds"] for kind, (run, wall) in kinds.items()}
             return SEEDS * (5 * each["ground truth"] + 15 * sum(each[loss] for loss in LOSSES))
 
         table = []

@@ -91,7 +91,7 @@ class RunConfig:
     control = property(lambda self: any(is_control(run.labels) for run in lineage(self)),
                        doc="Whether labels were made with the transfer rows' ground truth, here or in a run that this one builds on.")
 
-
+# %% ../nbs/10_config.ipynb #50553458
 def built_on(
     config: RunConfig,  # a configuration
 ) -> list[RunConfig]:

@@ -26,7 +26,7 @@ from .runtime import ConfigError, check_choice
 # %% ../nbs/13b_figures.ipynb #7902699b
 TRUTH = "ground truth"
 
-
+# %% ../nbs/13b_figures.ipynb #d693f28d
 def draw_points(
     points: pd.DataFrame,                 # columns panel, curve, method, x, y; low, high, hover if known
     curves: Sequence[str],                # curves in the order of their colours; those that end in `TRUTH` are drawn in ink

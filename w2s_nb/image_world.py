@@ -141,7 +141,7 @@ def _blurred(image, sigma):
     kernel = kernel / kernel.sum(2, keepdim=True)
     return kernel @ image @ kernel.transpose(1, 2)
 
-
+# %% ../nbs/12_image_world.ipynb #c0a5514e
 def draw(
     outlines: np.ndarray,   # (C, POINTS, 3) the signs
     classes: np.ndarray,    # (n,) which of them to draw

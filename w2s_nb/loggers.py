@@ -45,7 +45,7 @@ LOGGERS = dict(
     tensorboard=("torch.utils.tensorboard", _tensorboard, "tensorboard"),
 )
 
-
+# %% ../nbs/06b_loggers.ipynb #6ad71e4b
 def make_logger(
     kind: str | None = None,     # "wandb", "trackio" or "tensorboard"; None: wandb if WANDB_PROJECT is set, else none
     project: str | None = None,  # project, or folder for tensorboard; None: WANDB_PROJECT for wandb, else a default

@@ -464,7 +464,7 @@ class LanguageModel(nn.Module):
             last = hidden[torch.arange(len(batch), device=hidden.device), batch.lengths - 1]
             return self.head(last.to(self.head.weight.dtype)).float()
 
-
+# %% ../nbs/04_models.ipynb #9f48bee2
 def load_language_model(
     spec: ModelSpec,                  # a causal model
     dtype: str = "fp32",              # precision, a name in `DTYPES`

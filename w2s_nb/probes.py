@@ -40,7 +40,7 @@ class FeatureBatch:
         if size >= len(self): return [(torch.arange(len(self)), self)]
         return [(at, FeatureBatch(self.x[at], self.labels[at])) for at in torch.arange(len(self)).split(size)]
 
-
+# %% ../nbs/08_probes.ipynb #aa341d7b
 class ProbeModel(nn.Module):
     "A linear head by itself, zero at the start: what `w2s_nb.training.fit` trains when the features are there already."
     frozen, dtype, own_backbone = True, "fp32", False

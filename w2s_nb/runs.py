@@ -78,7 +78,7 @@ class Run:
         return html_rows(f"Run {self.path.name}", dict(task=c.task, model=slug(c.model), learned=f"{self._learned()}, {self.summary['train_rows']} rows, {c.loss}",
                          accuracy=f"{test} on the test rows, 95 % interval {test.low:.3f} to {test.high:.3f}", labels=f"{own} on the transfer half"))
 
-
+# %% ../nbs/10_runs.ipynb #7aa0c3e4
 def config_from_dict(
     values: dict,  # what config.json holds
 ) -> RunConfig:
@@ -246,7 +246,7 @@ def _peak_memory(device):
     if device.type == "cuda": return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
-
+# %% ../nbs/10_runs.ipynb #f1b90e5c
 def summarise(
     predicted,  # split -> Predictions
     history,    # the records of the loop

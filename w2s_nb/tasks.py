@@ -283,7 +283,7 @@ def _converted(task, split, **options):
     if len(configs) > 1: raise ValueError(f"its configurations are {', '.join(configs)}: give the task one of them as `config`")
     return Dataset.from_parquet([str(path) for path in files])
 
-
+# %% ../nbs/01b_tasks.ipynb #9b7d600f
 def _downloaded(task, split):
     if task.revision == PARQUET: return _converted(task, split)
     try: return load_dataset(task.hub, task.config, split=split, revision=task.revision)

@@ -75,7 +75,7 @@ def _set_rng_state(state):
     if state[1] is not None: torch.cuda.set_rng_state_all(state[1])
     if state[2] is not None: torch.mps.set_rng_state(state[2])
 
-
+# %% ../nbs/06_training.ipynb #cc4a5473
 def backward(
     model: nn.Module,       # batch -> logits (b, C)
     batch: Batch,           # the whole batch, B rows
