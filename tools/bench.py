@@ -18,7 +18,7 @@ def doll(folder, width, layers, positions):
     "A random GPT-2 whose activations outweigh its weights, saved in a folder."
     import torch
     import transformers
-    from w2s_nb.runtime import guard_torchvision
+    from w2s_nb.data.runtime import guard_torchvision
     guard_torchvision()
     transformers.logging.disable_progress_bar()
     torch.manual_seed(0)
@@ -30,7 +30,7 @@ def doll(folder, width, layers, positions):
 def batch_of(rows, length):
     import numpy as np
     import torch
-    from w2s_nb.tokens import Batch
+    from w2s_nb.data.tokens import Batch
     generator = torch.Generator().manual_seed(0)
     labels = torch.softmax(torch.randn(rows, 2, generator=generator), 1)
     return Batch(np.arange(rows).astype(str), torch.randint(1, 100, (rows, length), generator=generator), torch.full((rows,), length), labels)
@@ -39,9 +39,9 @@ def batch_of(rows, length):
 def one_step(model_folder, rows, micro_batch, length):
     "Resident memory that one logconf step adds, in MiB (run in a process of its own)."
     import resource
-    from w2s_nb.losses import LOSSES
-    from w2s_nb.models import load_classifier, model_spec
-    from w2s_nb.training import backward
+    from w2s_nb.learning.losses import LOSSES
+    from w2s_nb.models.text_models import load_classifier, model_spec
+    from w2s_nb.learning.training import backward
     model, loss = load_classifier(model_spec(model_folder), 2), partial(LOSSES["logconf"], step_frac=0.5)
     backward(model, batch_of(1, 8), loss, 1)                         # allocate gradients and libraries first
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -70,9 +70,9 @@ def seconds(call, repeats=7):
 
 def micro_batches(folder, length=128):
     "Time of a step: whole batch, against the exact gradient in micro-batches."
-    from w2s_nb.losses import LOSSES
-    from w2s_nb.models import load_classifier, model_spec
-    from w2s_nb.training import backward
+    from w2s_nb.learning.losses import LOSSES
+    from w2s_nb.models.text_models import load_classifier, model_spec
+    from w2s_nb.learning.training import backward
     model, batch = load_classifier(model_spec(doll(folder / "speed", 128, 4, length)), 2), batch_of(32, length)
     for loss, rowwise in (("xent", True), ("logconf", False)):
         step = partial(backward, model, batch, partial(LOSSES[loss], step_frac=0.5))
@@ -84,9 +84,9 @@ def stored_runs(folder):
     "Time to find and read a stored run, against training it."
     import tokenizers
     import transformers
-    from w2s_nb.config import RunConfig
-    from w2s_nb.data import task_from_rows
-    from w2s_nb.runs import train_run
+    from w2s_nb.runs.config import RunConfig
+    from w2s_nb.data.rows import task_from_rows
+    from w2s_nb.runs.runs import train_run
     model = doll(folder / "runs", 32, 2, 64)
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({str(i): i for i in range(100)}, unk_token="0"))
     words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
@@ -104,7 +104,7 @@ def backbones(folder):
     "Time to get a backbone of 124 million parameters: from its file, which was read before, and from a copy in memory."
     import copy
     import transformers
-    from w2s_nb.models import load_backbone, model_spec
+    from w2s_nb.models.text_models import load_backbone, model_spec
     transformers.logging.disable_progress_bar()
     transformers.GPT2Model(transformers.GPT2Config()).save_pretrained(folder / "gpt2-sized")
     spec = model_spec(str(folder / "gpt2-sized"))

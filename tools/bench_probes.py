@@ -39,9 +39,9 @@ def random_models(folder, tokenizer, sizes):
 
 
 def through_backbone(config, half, n_classes, given, device, options):
-    "What `w2s_nb.learning.begin` would give a probe if there were no cache."
-    from w2s_nb.learning import fine_tuned
-    from w2s_nb.models import load_classifier, model_spec
+    "What `w2s_nb.runs.learn.begin` would give a probe if there were no cache."
+    from w2s_nb.runs.learn import fine_tuned
+    from w2s_nb.models.text_models import load_classifier, model_spec
     spec = model_spec(config.model)
     return fine_tuned(load_classifier(spec, n_classes, "probe", dtype=config.dtype, device=device), spec.eval_batch), {}
 
@@ -54,31 +54,31 @@ def timed(call):
 
 def texts_of(configs, data_dir):
     "How many texts one seed has in its three parts, and how many are distinct over all seeds."
-    from w2s_nb.config import load_rows, load_tokens
-    from w2s_nb.features import row_keys
+    from w2s_nb.runs.config import load_rows, load_tokens
+    from w2s_nb.models.features import row_keys
     keys = [{key for part in load_tokens(c, load_rows(c, data_dir)).values() for key in row_keys(part)} for c in configs]
     return len(keys[0]), len(set().union(*keys))
 
 
 def slow_runs(configs, folder, options):
     "The runs through the backbone: wall-clock seconds and seconds of training alone of each."
-    import w2s_nb.runs
-    kept, w2s_nb.runs.begin = w2s_nb.runs.begin, through_backbone
-    try: return [timed(lambda: w2s_nb.runs.train_run(config, folder, **options)) for config in configs]
-    finally: w2s_nb.runs.begin = kept
+    import w2s_nb.runs.runs
+    kept, w2s_nb.runs.runs.begin = w2s_nb.runs.runs.begin, through_backbone
+    try: return [timed(lambda: w2s_nb.runs.runs.train_run(config, folder, **options)) for config in configs]
+    finally: w2s_nb.runs.runs.begin = kept
 
 
 def counted(call):
     "Wall-clock seconds of a call, and those of them that computing or reading features took."
-    import w2s_nb.learning
-    kept, spent = w2s_nb.learning.features, []
+    import w2s_nb.runs.learn
+    kept, spent = w2s_nb.runs.learn.features, []
     def features(*args, **kwargs):
         out, seconds = timed(lambda: kept(*args, **kwargs))
         spent.append(seconds)
         return out
-    w2s_nb.learning.features = features
+    w2s_nb.runs.learn.features = features
     try: return timed(call)[1], sum(spent)
-    finally: w2s_nb.learning.features = kept
+    finally: w2s_nb.runs.learn.features = kept
 
 
 def compare(slow, fast):
@@ -98,12 +98,12 @@ def main():
     parser.add_argument("--rows", type=int, default=512, help="in each half and in the test set")
     parser.add_argument("--csv", help="write the table here")
     args = parser.parse_args()
-    from w2s_nb.runtime import guard_torchvision
+    from w2s_nb.data.runtime import guard_torchvision
     guard_torchvision()
     import torch
-    from w2s_nb.models import model_spec
-    from w2s_nb.runs import train_run
-    from w2s_nb.sweep import plan
+    from w2s_nb.models.text_models import model_spec
+    from w2s_nb.runs.runs import train_run
+    from w2s_nb.runs.sweeps import plan
     options = dict(data_dir=args.data_dir, keep_model=False, progress=False)
     few = dict(tune="probe", subset="first", n_docs=2 * args.rows, n_test_docs=args.rows, max_ctx=512, lr=1e-3)
     with tempfile.TemporaryDirectory() as folder:

@@ -65,7 +65,7 @@ def reference(x, labels, epochs, lr, batch_size, dtype):
 
 def ours(x, labels, epochs, lr, batch_size, dtype):
     "The package's own: `probe_by_epoch`, which is `fit` on features."
-    from w2s_nb.vision import VisionConfig, probe_by_epoch, probe_precision
+    from w2s_nb.runs.vision import VisionConfig, probe_by_epoch, probe_precision
     config = VisionConfig("benchmark", n_train=N, epochs=epochs, lr=lr, batch_size=batch_size, probe_dtype=dtype or None)
     probe, _ = probe_by_epoch(x(), labels(), config, lambda probe: {}, "cpu")
     return probe.weight, probe.bias, dtype or probe_precision(D, C, "cpu")
@@ -90,10 +90,10 @@ def resident(what):
 
 def measure(folder, kind, dtype, lr, batch_size, epochs, threads):
     import numpy as np
-    from w2s_nb.runtime import guard_torchvision
+    from w2s_nb.data.runtime import guard_torchvision
     guard_torchvision()
     import torch
-    importlib.import_module("w2s_nb.vision")   # before the clock starts, in every process
+    importlib.import_module("w2s_nb.runs.vision")   # before the clock starts, in every process
     torch.set_num_threads(threads)
     read = lambda name: (lambda: np.load(Path(folder, f"{name}.npy")))
     before = resident("VmRSS")

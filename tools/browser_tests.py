@@ -30,7 +30,7 @@ API, FIGURE = "losses.html", next((p.name for p in [SITE / "paper.html"] if p.ex
 TUTORIAL = "tutorials/reading_pgr.html"
 CLEAR = "training.html"  # its figures have no ground of their own
 SIX = ["index.html", "losses.html", "config.html", "figures.html", "tutorials/reading_pgr.html", "paper.html"]
-IN_LAB = ["01_micro.ipynb", "10_runs.ipynb", "20_paper.ipynb"]
+IN_LAB = ["1_data/11_text_world.ipynb", "5_runs/53_runs.ipynb", "9_studies/99_paper.ipynb"]
 
 
 def chromium():

@@ -32,7 +32,7 @@ PROJECT_PAGES = [page for page in ("contributing", "changelog") if (ROOT / f"{pa
 
 
 def page_of(path):
-    "Notebook -> page, without the number: nbs/05_losses.ipynb -> losses, as nbdev names it."
+    "Notebook -> page, without the number: nbs/3_learning/30_losses.ipynb -> losses, as nbdev names it."
     relative = Path(path).relative_to(NBS)
     return relative.with_name(re.sub(r"^\d+[a-z]?_", "", relative.stem)).as_posix()
 

@@ -19,7 +19,7 @@ EXAMPLE = ('--batch_size 32 --max_ctx 512 --ds_name sciq --loss logconf --n_docs
            '--weak_model_size gpt2-medium --strong_model_size gpt2-large --seed 42').split()      # of the reference's README
 PARQUET = "refs/convert/parquet"
 LOAD = """import warnings; warnings.simplefilter("ignore")
-from w2s_nb.data import TASKS, load_task, task_from_hub
+from w2s_nb.data.rows import TASKS, load_task, task_from_hub
 for config in ("plain", "hard"): task_from_hub("someone/scripted", name=config, config=config)
 for name in [name for name, task in TASKS.items() if task.hub]: print(name, *(len(rows) for rows in load_task(name, n_train=20, n_test=10).values()))
 """
@@ -28,7 +28,7 @@ for name in [name for name, task in TASKS.items() if task.hub]: print(name, *(le
 def repositories(folder):
     "Write folder/{datasets,models}/OWNER/NAME/REVISION/…: Parquet with a card, gzipped lines, scripts with a Parquet branch, models."
     import pandas as pd
-    from w2s_nb.micro import MICRO_LADDER
+    from w2s_nb.data.text_world import MICRO_LADDER
     rows = {"sciq": ("question", "correct_answer", "distractor1", "distractor2", "distractor3", "support"), "boolq": ("passage", "question"),
             "cosmos_qa": ("context", "question", "answer0", "answer1", "answer2", "answer3"), "hh-rlhf": ("chosen", "rejected"),
             "amazon_polarity": ("title", "content"), "scripted": ("text",)}

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench_probes import random_models
-from w2s_nb.config import RunConfig
-from w2s_nb.data import TASKS
-from w2s_nb.runs import train_run
+from w2s_nb.runs.config import RunConfig
+from w2s_nb.data.rows import TASKS
+from w2s_nb.runs.runs import train_run
 
 SMALL = [dict(n_embd=width, n_layer=layers, n_head=4, n_positions=512) for width, layers in ((16, 2), (32, 2), (64, 4))]
 PROMPTS = ("zero-shot", "2-shot, truth", "2-shot, weak labels")

@@ -2,7 +2,7 @@
 
     python tools/notebook_coverage.py                    # every notebook, as the tests run them
     python tools/notebook_coverage.py --missing          # also the lines that nothing executes
-    python tools/notebook_coverage.py nbs/05_losses.ipynb
+    python tools/notebook_coverage.py nbs/3_learning/30_losses.ipynb
 
 An exported cell is compiled under the file and the lines of the module that it is exported to, so that running the cell counts for the
 module. `own` counts only the notebook that a module is made from, `all` every notebook that was run. Commands that a notebook starts

@@ -2,7 +2,7 @@
 
     python tools/notebooks.py test                 # every notebook; cells flagged slow, cuda or notest are skipped
     python tools/notebooks.py test --flags slow    # the slow cells too
-    python tools/notebooks.py execute nbs/05_losses.ipynb
+    python tools/notebooks.py execute nbs/3_learning/30_losses.ipynb
 """
 import argparse, os, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
