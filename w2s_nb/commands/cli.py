@@ -371,7 +371,7 @@ def accuracy_text(
     table,  # what `results_table` returns
 ) -> str:
     "Mean test accuracy by task and loss: a row a student, a column a supervisor, averaged over seeds."
-    from w2s_nb.runs.config import slug
+    from w2s_nb.data.runtime import slug
     truth = "ground truth, " + table.train_half.fillna("weak") + " half"
     short = table.assign(model=table.model.map(slug), learned=table.teacher.map(slug, na_action="ignore").fillna(truth))
     order = ["ground truth, weak half", "ground truth, transfer half", *dict.fromkeys(short.sort_values("n_params").model)]
@@ -412,7 +412,8 @@ def _first(*values): return next((value for value in values if value is not None
 
 
 def _weak_to_strong(o):
-    from w2s_nb.runs.config import run_id, slug
+    from w2s_nb.data.runtime import slug
+    from w2s_nb.runs.config import run_id
     from w2s_nb.measuring.evaluation import accuracy, join
     from w2s_nb.measuring.intervals import pgr_interval
     from w2s_nb.runs.sweeps import run_all

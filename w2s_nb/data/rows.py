@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['choose_rows', 'as_distribution', 'format_rows', 'balance_rows', 'load_task', 'split_halves', 'deal', 'fingerprint',
-           'MICRO_ROWS', 'TASKS', 'Task', 'html_rows', 'quiet_hub', 'register_task', 'task_from_hub', 'task_from_rows']
+           'MICRO_ROWS', 'TASKS', 'Task', 'register_task', 'task_from_hub', 'task_from_rows']
 
 # %% ../../nbs/1_data/14_rows.ipynb #d4735e3a
 import hashlib
@@ -19,10 +19,10 @@ import numpy as np
 from datasets import Dataset
 
 from .runtime import ConfigError, check_choice
-from .tasks import MICRO_ROWS, TASKS, Task, html_rows, quiet_hub, raw_rows, register_task, task_from_hub, task_from_rows
+from .tasks import MICRO_ROWS, TASKS, Task, raw_rows, register_task, task_from_hub, task_from_rows
 
 # %% ../../nbs/1_data/14_rows.ipynb #reexp0rt
-_all_ = ["MICRO_ROWS", "TASKS", "Task", "html_rows", "quiet_hub", "register_task", "task_from_hub", "task_from_rows"]   # for who reads rows, one module
+_all_ = ["MICRO_ROWS", "TASKS", "Task", "register_task", "task_from_hub", "task_from_rows"]   # for who reads rows, one module
 
 # %% ../../nbs/1_data/14_rows.ipynb #c2356069
 def choose_rows(

@@ -48,7 +48,7 @@ class Labelled:
     right = property(lambda self: self.hard == self.truth.argmax(1), doc="Whether the label is the true class, (N,) bool.")
 
     @classmethod
-    def of(cls, p: Predictions, **fields): return cls(p.ids, p.soft, p.labels, **fields)
+    def of(cls, p: Predictions, **fields): return cls(p.ids, p.soft, p.truth, **fields)
 
     def __repr__(self):
         known = f", accuracy {self.right.mean():.3f}" if self.truth is not None else ""

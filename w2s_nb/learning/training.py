@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'SCHEDULES', 'STOPS', 'make_optimizer', 'make_schedule', 'backward', 'fit', 'predict_logits',
-           'language_loss', 'check_steps', 'watch', 'is_interactive', 'with_progress']
+           'language_loss', 'check_steps', 'watch', 'with_progress']
 
 # %% ../../nbs/3_learning/32_training.ipynb #d4735e3a
 import math
@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from tqdm.std import tqdm as plain_tqdm
 
 from ..models.text_models import Classifier
-from ..data.runtime import ConfigError, check_choice
+from ..data.runtime import ConfigError, check_choice, is_interactive
 from ..data.tokens import Batch, Tokens, length_buckets, make_batch
 
 # %% ../../nbs/3_learning/32_training.ipynb #7902699b
@@ -214,12 +214,6 @@ def watch(
                 if n in weights: p.copy_(weights[n])
 
 # %% ../../nbs/3_learning/32_training.ipynb #76a50887
-def is_interactive() -> bool:
-    "Whether someone is watching: a Jupyter kernel, or standard error on a terminal."
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return type(shell).__name__ == "ZMQInteractiveShell" or sys.stderr.isatty()
-
-
 def with_progress(
     records: Iterable[dict],     # what `fit` yields
     n_rows: int,                 # rows of the whole run: epochs × rows

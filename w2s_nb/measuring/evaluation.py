@@ -22,10 +22,10 @@ class Predictions:
     "A model's logits on some rows, with their ids and ground truth. Rows that cannot be evaluated raise a `ConfigError`."
     ids: np.ndarray     # (N,) str, unique
     logits: np.ndarray  # (N, C) float32, finite; a tensor on any device is accepted
-    labels: np.ndarray  # (N, C) float32, the ground truth as a distribution over the classes
+    truth: np.ndarray   # (N, C) float32, the ground truth as a distribution over the classes
 
     def __post_init__(self):
-        arrays = dict(ids=np.asarray(self.ids).astype(str), logits=_float32(self.logits), labels=_float32(self.labels))
+        arrays = dict(ids=np.asarray(self.ids).astype(str), logits=_float32(self.logits), truth=_float32(self.truth))
         for name, value in arrays.items(): object.__setattr__(self, name, value)
         _check_predictions(self)
 
@@ -33,21 +33,21 @@ class Predictions:
     n_classes = property(lambda self: self.logits.shape[1], doc="C")
     soft = property(lambda self: _softmax(self.logits), doc="Class probabilities, (N, C) float32.")
     hard = property(lambda self: self.logits.argmax(1), doc="Predicted class, (N,) int; the lower class wins a tie.")
-    targets = property(lambda self: self.labels.argmax(1), doc="True class, (N,) int: the likeliest of `labels`.")
-    correct = property(lambda self: self.hard == self.targets, doc="Whether the predicted class is the true one, (N,) bool.")
+    true_class = property(lambda self: self.truth.argmax(1), doc="True class, (N,) int: the likeliest of `truth`.")
+    correct = property(lambda self: self.hard == self.true_class, doc="Whether the predicted class is the true one, (N,) bool.")
 
     def select(self, ids):
         "The rows with these ids, in this order. A `ConfigError` names the first id that is not there."
         rows = _find(self.ids, np.asarray(ids).astype(str))
-        return Predictions(self.ids[rows], self.logits[rows], self.labels[rows])
+        return Predictions(self.ids[rows], self.logits[rows], self.truth[rows])
     def to_frame(self):
-        "Columns id, logits and label; the last two hold a float32 array of C values in each row."
-        return pd.DataFrame(dict(id=self.ids, logits=list(self.logits), label=list(self.labels)))
+        "Columns id, logits and truth; the last two hold a float32 array of C values in each row."
+        return pd.DataFrame(dict(id=self.ids, logits=list(self.logits), truth=list(self.truth)))
     def save(self, path):
         "Write a Parquet file; an existing one is replaced."
         self.to_frame().to_parquet(path, index=False)
     @classmethod
-    def from_frame(cls, df): return cls(df["id"].to_numpy(), np.stack(df["logits"]), np.stack(df["label"]))
+    def from_frame(cls, df): return cls(df["id"].to_numpy(), np.stack(df["logits"]), np.stack(df["truth"]))
     @classmethod
     def load(cls, path): return cls.from_frame(pd.read_parquet(path))
 
@@ -74,9 +74,9 @@ def _find(ids, wanted):
 # %% ../../nbs/4_measuring/40_evaluation.ipynb #2c624232
 def _check_predictions(p):
     "Raise a `ConfigError` that names the first row at fault."
-    if not (p.ids.ndim == 1 and p.logits.ndim == 2 and p.logits.shape == p.labels.shape and len(p.ids) == len(p.logits)):
-        raise ConfigError(f"Predictions have ids {p.ids.shape}, logits {p.logits.shape} and labels {p.labels.shape}: "
-                          "they must be (N,), (N, C) and (N, C). Pass one id, one row of logits and one of labels for each row.")
+    if not (p.ids.ndim == 1 and p.logits.ndim == 2 and p.logits.shape == p.truth.shape and len(p.ids) == len(p.logits)):
+        raise ConfigError(f"Predictions have ids {p.ids.shape}, logits {p.logits.shape} and truth {p.truth.shape}: "
+                          "they must be (N,), (N, C) and (N, C). Pass one id, one row of logits and one of truth for each row.")
     if len(p.ids) == 0 or p.logits.shape[1] < 2:
         raise ConfigError(f"Predictions have {p.logits.shape[0]} rows and {p.logits.shape[1]} classes: "
                           "they need at least 1 row and 2 classes. Check that the split or the length filter left any rows.")
@@ -88,9 +88,9 @@ def _check_predictions(p):
     if bad.any():
         raise ConfigError(f"{bad.sum()} rows have logits that are not finite, the first is {str(p.ids[bad][0])!r}: the model has "
                           "diverged. Train it with a lower learning rate or in a wider dtype.")
-    bad = ~((p.labels >= 0).all(1) & (np.abs(p.labels.sum(1) - 1) < 1e-3))
+    bad = ~((p.truth >= 0).all(1) & (np.abs(p.truth.sum(1) - 1) < 1e-3))
     if bad.any():
-        raise ConfigError(f"Row {str(p.ids[bad][0])!r} has labels {p.labels[bad][0].tolist()}: they must be a distribution over "
+        raise ConfigError(f"Row {str(p.ids[bad][0])!r} has the truth {p.truth[bad][0].tolist()}: they must be a distribution over "
                           "the classes, not negative and summing to 1. Turn class numbers into one-hot rows first.")
 
 # %% ../../nbs/4_measuring/40_evaluation.ipynb #8527a891
@@ -158,10 +158,10 @@ def auroc(
 ) -> Estimate:
     "Area under the ROC curve, for several classes the mean of one against the rest. DeLong's s.e.; NaN if a class is missing."
     logits, influence, areas = p.logits.astype(np.float64), np.zeros(len(p)), []
-    counts = np.bincount(p.targets, minlength=p.n_classes)
+    counts = np.bincount(p.true_class, minlength=p.n_classes)
     if (counts == 0).any(): return Estimate(np.nan, np.nan, 0.0, 1.0, len(p))
     for c in range(p.n_classes):
-        positive, rest = p.targets == c, np.delete(logits, c, 1)
+        positive, rest = p.true_class == c, np.delete(logits, c, 1)
         score = logits[:, c] - rest.max(1) - np.log(np.exp(rest - rest.max(1, keepdims=True)).sum(1))
         placements = _placements(score, positive)
         areas.append(placements[positive].mean())
@@ -179,7 +179,7 @@ def prior_matched_accuracy(
     if p.n_classes != 2:
         raise ConfigError(f"Prior-matched accuracy was asked of {p.n_classes} classes: it has one threshold, so it needs 2. "
                           "Use accuracy, or fold the classes into two.")
-    score, positive = p.logits[:, 1].astype(np.float64) - p.logits[:, 0], p.targets == 1
+    score, positive = p.logits[:, 1].astype(np.float64) - p.logits[:, 0], p.true_class == 1
     n1 = int(positive.sum())
     threshold = np.sort(score)[::-1][max(n1 - 1, 0)] if n1 else np.inf
     above, tied = score > threshold, score == threshold

@@ -95,11 +95,11 @@ def _same_truth(models, n, seed):
     "Raise a `ConfigError` if a row id has two true classes within one seed; models: key -> (Predictions, positions of its ids)."
     truth = np.full(n, -1)
     for p, rows in models.values():
-        clash = (truth[rows] >= 0) & (truth[rows] != p.targets)
+        clash = (truth[rows] >= 0) & (truth[rows] != p.true_class)
         if clash.any():
-            raise ConfigError(f"Row {str(p.ids[clash][0])!r} of seed {seed} has true class {p.targets[clash][0]} in one model and "
+            raise ConfigError(f"Row {str(p.ids[clash][0])!r} of seed {seed} has true class {p.true_class[clash][0]} in one model and "
                               f"{truth[rows][clash][0]} in another: compared models must have equal rows. Check task and seed.")
-        truth[rows] = p.targets
+        truth[rows] = p.true_class
 
 # %% ../../nbs/4_measuring/41_intervals.ipynb #b7a56873
 METHODS = ("t", "bootstrap")

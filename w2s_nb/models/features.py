@@ -20,7 +20,8 @@ from torch import nn
 
 from .text_models import Classifier, ModelSpec, load_classifier, model_fingerprint
 from ..data.runtime import ConfigError, autocast, check_choice, pick_device
-from ..data.tokens import Batch, Tokens, cache_dir, length_buckets, make_batch
+from ..data.runtime import cache_dir
+from ..data.tokens import Batch, Tokens, length_buckets, make_batch
 
 # %% ../../nbs/2_models/23_features.ipynb #7902699b
 @torch.inference_mode()

@@ -26,8 +26,7 @@ from tqdm.auto import tqdm
 from .features import cached_rows
 from ..data.image_world import NETWORKS, networks_dir
 from ..data.images import Images, readable
-from ..data.tokens import cache_dir
-from ..learning.training import is_interactive
+from ..data.runtime import cache_dir, is_interactive
 
 # %% ../../nbs/2_models/22_networks.ipynb #5f9c4ab0
 @dataclass(frozen=True)

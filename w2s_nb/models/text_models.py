@@ -32,7 +32,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from ..data import text_world as micro
-from ..data.rows import quiet_hub
+from ..data.runtime import quiet_hub
 from ..data.tokens import Batch
 
 # %% ../../nbs/2_models/21_text_models.ipynb #e7f6c011

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATA_FIELDS', 'PRESETS', 'LARGEST', 'LATER', 'RunConfig', 'built_on', 'lineage', 'resolve', 'check_config', 'Rows',
-           'load_rows', 'tokenizer_of', 'load_tokens', 'stored_labels', 'run_id', 'slug', 'run_path', 'is_stored']
+           'load_rows', 'tokenizer_of', 'load_tokens', 'stored_labels', 'run_id', 'run_path', 'is_stored']
 
 # %% ../../nbs/5_runs/50_config.ipynb #d4735e3a
 import hashlib
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from datasets import Dataset, load_from_disk
 
-from ..data.rows import TASKS, fingerprint, html_rows, load_task, split_halves
+from ..data.rows import TASKS, fingerprint, load_task, split_halves
 from ..learning.labels import is_control, label_needs, label_steps
 from ..learning.losses import LOSSES, check_loss
 from ..models.text_models import TUNES, context_length, load_config, load_tokenizer, model_fingerprint, model_spec
-from ..data.runtime import DTYPES, ConfigError, check_choice
+from ..data.runtime import DTYPES, ConfigError, check_choice, html_rows, slug
 from ..data.tokens import Tokens, tokenize
 from ..learning.training import OPTIMIZERS, SCHEDULES, STOPS
 
@@ -333,13 +333,6 @@ def run_id(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../../nbs/5_runs/50_config.ipynb #785f3ec7
-def slug(
-    name: str,  # a model, a task, a folder
-) -> str:
-    "The last part of a name, with nothing that a file name cannot hold."
-    return re.sub(r"[^\w.-]+", "_", Path(name).name)
-
-
 def run_path(
     config: RunConfig,                   # the configuration
     root: str | Path = "results",        # folder of stored runs

@@ -25,8 +25,8 @@ from datasets import Dataset, disable_progress_bars, load_from_disk
 from filelock import FileLock
 
 from .. import __version__
-from .config import RunConfig, load_rows, load_tokens, resolve, run_path, slug
-from ..data.rows import html_rows
+from .config import RunConfig, load_rows, load_tokens, resolve, run_path
+from ..data.runtime import html_rows, slug
 from ..measuring.evaluation import Predictions, accuracy, agreement
 from ..learning.labels import labels_text
 from .learn import Given, begin, learning, prompted, training_tokens
@@ -100,7 +100,7 @@ def _weak_label_rows(rows, tokens, predictions):
     txt = dict(zip(rows["id"][:], rows["txt"][:]))
     ids = [tokens.flat[start:start + length].tolist() for start, length in zip(tokens.starts, tokens.lengths)]
     return Dataset.from_dict(dict(id=predictions.ids.tolist(), txt=[txt[id] for id in predictions.ids.tolist()], input_ids=ids,
-                                  gt_label=predictions.targets.tolist(), gt_soft_label=predictions.labels.tolist(), hard_label=predictions.hard.tolist(),
+                                  gt_label=predictions.true_class.tolist(), gt_soft_label=predictions.truth.tolist(), hard_label=predictions.hard.tolist(),
                                   soft_label=predictions.soft.tolist(), logits=predictions.logits.tolist(), acc=predictions.correct.tolist()))
 
 

@@ -18,13 +18,13 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from .config import DATA_FIELDS, RunConfig, built_on, is_stored, load_rows, load_tokens, slug
+from .config import DATA_FIELDS, RunConfig, built_on, is_stored, load_rows, load_tokens
 from ..learning.labels import label_needs
 from ..data.text_world import MICRO_LADDER
 from ..models.text_models import model_spec
 from .runs import Run, train_run
 from ..data.runtime import ConfigError, check_choice
-from ..learning.training import is_interactive
+from ..data.runtime import is_interactive, slug
 
 # %% ../../nbs/5_runs/54_sweeps.ipynb #7902699b
 STUDENTS_ONLY = ("teacher", "weak_labels", "loss_options", "labels", "beside", "slices", "backbone")  # fields that the ground truth's runs leave at their defaults

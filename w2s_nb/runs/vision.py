@@ -28,7 +28,7 @@ import torch
 import torchvision
 from safetensors.numpy import load_file, save_file
 
-from .config import slug
+from ..data.runtime import slug
 from ..measuring.evaluation import Estimate, Predictions, accuracy, agreement
 from ..learning.labels import Labelled, apply_labels, label_needs, label_steps
 from ..learning.losses import LOSSES, ROWWISE, check_loss
@@ -387,7 +387,7 @@ def combined(
     "What they say together on the test rows: the one's predictions, or the mean of the class probabilities of several."
     if len(runs) == 1: return runs[0].test
     mean = np.mean([r.test.select(runs[0].test.ids).soft for r in runs], 0)
-    return Predictions(runs[0].test.ids, np.log(mean + 1e-12), runs[0].test.labels)
+    return Predictions(runs[0].test.ids, np.log(mean + 1e-12), runs[0].test.truth)
 
 
 def _by_epoch(x_test, truth, weak, probe):
