@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'ConfigError', 'check_choice', 'refused', 'check_at_least', 'check_positive', 'guard_torchvision',
-           'pick_device', 'autocast', 'seed_everything', 'slug', 'cache_dir', 'html_rows', 'is_interactive',
+           'pick_device', 'autocast', 'seed_everything', 'slug', 'cache_dir', 'Recent', 'html_rows', 'is_interactive',
            'quiet_hub', 'Execution']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
@@ -14,6 +14,7 @@ import os
 import random
 import re
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,6 +142,28 @@ def slug(
 def cache_dir() -> Path:
     "Folder of what can be computed again: W2S_CACHE_DIR, else ~/.cache/w2s_nb."
     return Path(os.environ.get("W2S_CACHE_DIR") or Path.home() / ".cache" / "w2s_nb")
+
+# %% ../../nbs/1_data/10_runtime.ipynb #recent01
+class Recent:
+    "A cache with a bound: the values that were used last, each under its key."
+
+    def __init__(
+        self,
+        size: int,  # how many values are kept
+    ):
+        self.size = size
+        self.values = OrderedDict()
+
+    def get(
+        self,
+        key,             # what the value depends on; hashable
+        make: Callable,  # takes no arguments; called where there is no value under this key
+    ):
+        "The value under this key, made on its first use. The value that has gone unused for longest makes room."
+        if key not in self.values: self.values[key] = make()
+        self.values.move_to_end(key)
+        while len(self.values) > self.size: self.values.popitem(last=False)
+        return self.values[key]
 
 # %% ../../nbs/1_data/10_runtime.ipynb #htmlrow1
 def html_rows(

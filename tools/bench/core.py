@@ -1,6 +1,6 @@
 """Measured ratios of memory and time, each pair in one go on one machine.
 
-    python tools/bench.py            # memory of a step, price of the exact micro-batch gradient, of a stored run, of a backbone
+    python tools/bench/core.py            # memory of a step, price of the exact micro-batch gradient, of a stored run, of a backbone
 """
 import json
 import os
