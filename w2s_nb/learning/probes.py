@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['PROBE_DTYPES', 'WIDE', 'WEIGHT_DECAYS', 'ProbeSettings', 'FeatureBatch', 'feature_batches', 'LinearProbe',
-           'ProbeModel', 'probe_precision', 'fuse', 'adam_probe', 'Solver', 'lbfgs_probes', 'choose_weight_decay',
-           'linear_probe', 'neighbors', 'knn_probe', 'probe_layers', 'put_head']
+           'ProbeModel', 'probe_precision', 'fuse', 'make_probe', 'adam_probe', 'Solver', 'lbfgs_probes',
+           'choose_weight_decay', 'linear_probe', 'neighbors', 'knn_probe', 'probe_layers', 'put_head']
 
 # %% ../../nbs/3_learning/34_probes.ipynb #d4735e3a
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,12 +18,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..data.runtime import ConfigError, Execution, check_choice
+from ..data.runtime import ConfigError, Execution, check_at_least, check_choice
 from ..data.tokens import batch_order
 from ..models.features import CachedRows
 from ..models.text_models import Classifier
-from .losses import LOSSES, ROWWISE, balanced_hard, check_distribution, check_loss
-from .training import fit, make_optimizer, make_schedule
+from .losses import balanced_hard, check_distribution
+from .more_losses import LOSSES, ROWWISE, LossSettings
+from .training import OptimSettings, fit, make_stepper
 
 # %% ../../nbs/3_learning/34_probes.ipynb #19581e27
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,7 @@ class ProbeSettings:
 
     def check(self) -> None:
         "Raise a `ConfigError` for the first value that breaks a rule."
-        if not 1 <= self.neighbors < 2**32:
-            raise ConfigError(f"neighbors={self.neighbors} is out of range: it must be at least 1, and below 2**32.")
+        check_at_least(1, neighbors=self.neighbors)
         if self.vote_temperature is not None and not 0 < self.vote_temperature < float("inf"):
             raise ConfigError(f"vote_temperature={self.vote_temperature} must be a positive number; give None for equal votes.")
         if self.probe_dtype is not None: check_choice("probe_dtype", self.probe_dtype, PROBE_DTYPES)
@@ -179,32 +179,39 @@ def fuse(
     return optimizer
 
 # %% ../../nbs/3_learning/34_probes.ipynb #4fc82b26
+def make_probe(
+    n_features: int,          # number of features D
+    n_classes: int,           # number of classes C
+    settings: ProbeSettings,  # a bias of None means none
+    device: str | torch.device = "cpu",  # where it is trained
+) -> ProbeModel:
+    "An untrained probe with the bias and the precision that the settings ask for."
+    precision = settings.probe_dtype or probe_precision(n_features, n_classes, device)
+    return ProbeModel(n_features, n_classes, bool(settings.bias), precision == "bf16").to(device)
+
+
 def adam_probe(
-    x,                            # (N, D) features
-    labels,                       # (N, C) soft labels
-    loss: str = "xent",           # a name in `w2s_nb.learning.losses.LOSSES`
-    loss_options: dict | None = None,  # its options
-    epochs: int = 20,             # passes over the rows
-    batch_size: int = 128,        # rows a step
-    lr: float = 1e-3,             # learning rate
-    optimizer: str = "adam",      # "adam", "adamw" or "adafactor"
-    schedule: str = "cosine_anneal",  # "cosine_anneal", "linear" or "constant"
-    weight_decay: float = 0.0,    # of the optimizer
-    bias: bool = False,           # a classifier's head has none
-    seed: int = 0,                # of the order of rows
-    reshuffle: bool = True,       # a new order in every epoch
-    drop_last: bool = False,      # leave out the rows that do not fill the last batch
-    execution: Execution = Execution(),  # device and micro-batch
-) -> tuple[LinearProbe, list[dict]]:  # the probe, and one record a step
+    x,                                        # (N, D) features
+    labels,                                   # (N, C) soft labels
+    loss: LossSettings = LossSettings(),      # which loss is minimized
+    optim: OptimSettings = OptimSettings(),   # None: Adam, learning rate 1e-3, batches of 128, 20 epochs
+    probe: ProbeSettings = ProbeSettings(),   # bias and precision
+    seed: int = 0,                            # of the order of rows
+    execution: Execution = Execution(),       # device and micro-batch
+) -> tuple[LinearProbe, list[dict]]:          # the probe, and one record a step
     "Train a linear probe with the package's training loop ([B] D.2)."
-    check_loss(loss, loss_options)
     x, labels = _check_features(x, labels)
-    order = batch_order(len(x), batch_size, epochs, seed, reshuffle, drop_last)
-    model = ProbeModel(x.shape[1], labels.shape[1], bias).to(execution.place)
-    opt = make_optimizer(optimizer, model, lr, weight_decay)
-    history = list(fit(model, feature_batches(x, labels, order), len(order), partial(LOSSES[loss], **(loss_options or {})), opt,
-                       make_schedule(schedule, opt, len(order)), execution.micro_batch, loss in ROWWISE))
-    return model.probe(weight_decay), history
+    optim = replace(optim, epochs=optim.epochs or 20, batch_size=optim.batch_size or 128, lr=optim.lr or 1e-3,
+                    optimizer=optim.optimizer or "adam")
+    order = batch_order(len(x), optim.batch_size, optim.epochs, seed, optim.reshuffle, optim.drop_last)
+    model = make_probe(x.shape[1], labels.shape[1], probe, execution.place)
+    stepper = make_stepper(model, len(order), optim)
+    if probe.bias: fuse(stepper.optimizer)
+    loss_function = partial(LOSSES[loss.loss], **loss.loss_options)
+    records = fit(model, feature_batches(x, labels, order), len(order), loss_function, stepper,
+                  execution.micro_batch, loss.loss in ROWWISE)
+    history = list(records)
+    return model.probe(optim.weight_decay), history
 
 # %% ../../nbs/3_learning/34_probes.ipynb #4ec9599f
 def _dot(a, b): return (a * b).sum((0, 2))  # of each of the K problems
