@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..data.runtime import ConfigError
+from ..data.runtime import ConfigError, check_at_least
 from ..data.tokens import Tokens, length_buckets, make_batch
 from ..models.text_models import LanguageModel
 
-# %% ../../nbs/3_learning/35_prompts.ipynb #dbe6f42c
+# %% ../../nbs/3_learning/35_prompts.ipynb #48672ea0
 @dataclass(frozen=True, kw_only=True)
 class PromptSettings:
     "How a language model is asked."
@@ -25,8 +25,7 @@ class PromptSettings:
 
     def check(self) -> None:
         "Raise a `ConfigError` if the value breaks its rule."
-        if not 0 <= self.shots < 2**32:
-            raise ConfigError(f"shots={self.shots} is out of range: it must be at least 0, and below 2**32.")
+        check_at_least(0, shots=self.shots)
 
 # %% ../../nbs/3_learning/35_prompts.ipynb #ef2d127d
 def answer_tokens(
