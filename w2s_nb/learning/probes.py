@@ -19,11 +19,12 @@ from torch import nn
 
 from ..measuring.evaluation import Predictions, accuracy
 from ..models.features import CachedRows
-from .losses import LOSSES, ROWWISE, balanced_hard, check_distribution, check_loss
+from .losses import balanced_hard, check_distribution
+from .more_losses import LOSSES, ROWWISE, check_loss
 from ..models.text_models import Classifier
 from ..data.runtime import ConfigError, check_choice, pick_device
 from ..data.tokens import batch_order
-from .training import fit, make_optimizer, make_schedule
+from .training import OptimSettings, fit, make_stepper
 
 # %% ../../nbs/3_learning/34_probes.ipynb #19581e27
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _check_features(x, labels):
 def adam_probe(
     x,                            # (N, D) features
     labels,                       # (N, C) soft labels
-    loss: str = "xent",           # a name in `w2s_nb.learning.losses.LOSSES`
+    loss: str = "xent",           # a name in `w2s_nb.learning.more_losses.LOSSES`
     loss_options: dict | None = None,  # its options
     epochs: int = 20,             # passes over the rows
     batch_size: int = 128,        # rows a step
@@ -121,9 +122,9 @@ def adam_probe(
     (x, labels), device = _check_features(x, labels), pick_device(device)
     order = batch_order(len(x), batch_size, epochs, seed, reshuffle, drop_last)
     model = ProbeModel(x.shape[1], labels.shape[1], bias).to(device)
-    opt = make_optimizer(optimizer, model, lr, weight_decay)
-    history = list(fit(model, feature_batches(x, labels, order), len(order), partial(LOSSES[loss], **(loss_options or {})), opt,
-                       make_schedule(schedule, opt, len(order)), micro_batch, loss in ROWWISE))
+    settings = OptimSettings(lr=lr, optimizer=optimizer, schedule=schedule, weight_decay=weight_decay)
+    history = list(fit(model, feature_batches(x, labels, order), len(order), partial(LOSSES[loss], **(loss_options or {})),
+                       make_stepper(model, len(order), settings), micro_batch, loss in ROWWISE))
     weight = model.head.weight.detach().cpu().numpy()
     return LinearProbe(weight, model.head.bias.detach().cpu().numpy() if bias else np.zeros(len(weight), np.float32), weight_decay), history
 

@@ -31,13 +31,13 @@ from safetensors.numpy import load_file, save_file
 from ..data.runtime import slug
 from ..measuring.evaluation import Estimate, Predictions, accuracy, agreement
 from ..learning.labels import Labelled, apply_labels, label_needs, label_steps
-from ..learning.losses import LOSSES, ROWWISE, check_loss
+from ..learning.more_losses import LOSSES, ROWWISE, check_loss
 from ..models.networks import embed, image_model, image_model_fingerprint, load_network, weak_logits
 from ..learning.probes import LinearProbe, ProbeModel, feature_batches, knn_probe, linear_probe
 from .runs import _lock, _move_into_place
 from ..data.runtime import ConfigError, check_choice, pick_device
 from ..data.tokens import batch_order
-from ..learning.training import OPTIMIZERS, SCHEDULES, fit, make_optimizer, make_schedule, with_progress
+from ..learning.training import OPTIMIZERS, SCHEDULES, Stepper, fit, make_optimizer, make_schedule, with_progress
 
 # %% ../../nbs/5_runs/55_vision.ipynb #e7f6c011
 TUNES = ("own head", "probe", "lbfgs", "knn")  # the head that its weights bring; a linear probe by Adam, or to its minimum; nearest neighbours
@@ -53,7 +53,7 @@ class VisionConfig:
     labels: tuple = ()                    # functions of `w2s_nb.learning.labels` that the labels pass through
     train_half: str = "transfer"          # "transfer", or "weak": the rows that only supervisors learn from
     tune: str = "probe"                   # a value of `TUNES`
-    loss: str = "xent"                    # a name in `w2s_nb.learning.losses.LOSSES`
+    loss: str = "xent"                    # a name in `w2s_nb.learning.more_losses.LOSSES`
     loss_options: dict = field(default_factory=dict)  # options of the loss
     n_train: int = 40000                  # transfer rows
     n_weak: int = 0                       # rows on which supervisors without a head train their probe
@@ -199,7 +199,7 @@ def probe_by_epoch(
         for group in optimizer.param_groups: group["fused"] = True   # one pass over the weights a step, in place of a dozen
     loss, rowwise = partial(LOSSES[config.loss], **config.loss_options), config.loss in ROWWISE
     schedule = make_schedule(config.schedule, optimizer, len(order))
-    records = fit(model, feature_batches(x, labels, order), len(order), loss, optimizer, schedule, rowwise=rowwise)
+    records = fit(model, feature_batches(x, labels, order), len(order), loss, Stepper(optimizer, schedule), rowwise=rowwise)
     history, seen, epoch = [], 0, 0
     for record in with_progress(records, sum(map(len, order)), label):
         seen += record["rows"]
