@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from .features import cached_rows
-from ..data.image_world import NETWORKS, networks_dir
+from .ladder import NETWORKS, networks_dir
 from ..data.images import Images, readable
 from ..data.runtime import cache_dir, is_interactive
 

@@ -31,7 +31,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
-from ..data import text_world as micro
+from .ladder import MICRO_LADDER
 from ..data.runtime import quiet_hub
 from ..data.tokens import Batch
 
@@ -91,7 +91,7 @@ MODELS = {spec.name: spec for spec in [
 ]}
 
 
-MODELS |= {name: ModelSpec(name, rung["path"], rung["lr"], rung["n_params"], eval_batch=256) for name, rung in micro.MICRO_LADDER.items()}
+MODELS |= {name: ModelSpec(name, rung["path"], rung["lr"], rung["n_params"], eval_batch=256) for name, rung in MICRO_LADDER.items()}
 
 
 def register_model(
