@@ -25,7 +25,7 @@ from ..learning.labels import Labelled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
 from ..models.text_models import load_classifier, load_language_model, model_spec, unembeddings
-from ..learning.probes import FeatureBatch, LinearProbe, ProbeModel, linear_probe, put_head
+from ..learning.probes import FeatureBatch, LinearProbe, ProbeModel, Solver, linear_probe, put_head
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..data.runtime import ConfigError, seed_everything
 from ..data.tokens import Tokens, batch_order, make_batch
@@ -283,11 +283,11 @@ def solve(
     config: RunConfig,  # resolved; optimizer "lbfgs", or "lp_ft"'s first part
     x: np.ndarray,      # (N, D) features of the rows that are learned; of pairs (N, 2, D)
     labels: np.ndarray,  # (N, C) the labels that are learned
-    **options,          # loss and aux_coef of `linear_probe`
+    **options,          # loss and aux_coef of `Solver`
 ) -> LinearProbe:       # of pairs, the reward's: one class
     "A linear probe without bias; its weight decay is given, or chosen on the labels that are learned."
     decay = config.weight_decay if config.optimizer == "lbfgs" and config.weight_decay else None
-    solved = partial(linear_probe, labels=labels, weight_decay=decay, seed=config.seed, bias=False, **options)
+    solved = partial(linear_probe, labels=labels, weight_decay=decay, seed=config.seed, solver=Solver(bias=False, **options))
     if x.ndim == 2: return solved(x)
     first_better = solved(x[:, 0] - x[:, 1])                         # r₁ − r₂ is all that a preference shows: w·(x₁ − x₂)
     return replace(first_better, weight=first_better.weight[:1] - first_better.weight[1:], bias=first_better.bias[:1] - first_better.bias[1:])
