@@ -20,32 +20,32 @@ demo: install        ## the main job on the built-in world: a sweep, its table a
 	$(BIN)/w2s_plot --results_folder results/demo --out figures
 
 test: install        ## every notebook, and the checks around them; ends with `N passed, N failed`
-	$(BIN)/python tools/test.py
+	$(BIN)/python tools/check/test.py
 
 export: install      ## notebooks -> w2s_nb/*.py
 	$(BIN)/nbdev_export
 
 execute: install     ## run every notebook and store its outputs
-	$(BIN)/python tools/notebooks.py execute
+	$(BIN)/python tools/check/notebooks.py execute
 
 readme: install      ## README.md from nbs/index.ipynb
-	$(BIN)/python tools/readme.py
+	$(BIN)/python tools/site/readme.py
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	touch $@
 
 docs: $(VENV)/.docs  ## the documentation site, in _docs, with every link checked
-	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/site/build.py --check
 
-test-browser: $(VENV)/.docs  ## the site in headless Chromium; ends with `N passed, N failed`
-	$(BIN)/python tools/browser_tests.py
+test-browser: docs   ## the site in headless Chromium; ends with `N passed, N failed`
+	$(BIN)/python tools/check/browser.py
 
 coverage: install    ## which exported lines the notebooks execute, module by module
-	$(BIN)/python tools/notebook_coverage.py --least 0.9
+	$(BIN)/python tools/check/covered.py --least 0.9
 
 bench: install       ## measured ratios of speed and memory
-	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench/core.py
 
 clean:               ## remove what can be made again
 	rm -rf $(VENV) _docs _proc build dist *.egg-info

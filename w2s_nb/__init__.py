@@ -9,7 +9,7 @@ _HOMES = {name: module for module, names in (
     ("data.text_world", "MICRO_LADDER MICRO_TASKS"),
     ("data.rows", "TASKS Task load_task split_halves register_task task_from_hub task_from_rows"),
     ("models.text_models", "MODELS ModelSpec register_model"),
-    ("learning.losses", "LOSSES"),
+    ("learning.more_losses", "LOSSES"),
     ("measuring.evaluation", "Predictions accuracy agreement pgr"),
     ("measuring.intervals", "accuracy_interval pgr_interval"),
     ("runs.config", "PRESETS RunConfig"),

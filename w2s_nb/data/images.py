@@ -4,26 +4,25 @@
 
 # %% auto #0
 __all__ = ['DEVKIT', 'VAL', 'Images', 'array_images', 'world_images', 'folder_images', 'hub_images', 'is_imagenet',
-           'imagenet_images', 'tiny_imagenet', 'load_images', 'readable']
+           'imagenet_images', 'tiny_imagenet', 'load_images', 'readable', 'PixelBatch', 'Pixels', 'read_images']
 
 # %% ../../nbs/1_data/13_images.ipynb #d4735e3a
 import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from .runtime import ConfigError  # first: it makes torchvision importable
-
 import numpy as np
-import torchvision
+import torch
 from PIL import Image
 
 from .image_world import DIGITS, draw_signs
+from .runtime import ConfigError, check_choice
 
 # %% ../../nbs/1_data/13_images.ipynb #e7f6c011
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,8 +37,6 @@ class Images:
     place: np.ndarray         # (N,) where in `source` each image is
 
     def __post_init__(self):
-        if not len(self.ids):
-            raise ConfigError(f"The images {self.name!r} are none: an experiment needs some for training and some for testing.")
         if len(np.unique(self.ids)) < len(self.ids):
             raise ConfigError(f"The images {self.name!r} have an id twice: predictions are joined by id, so give each image its own.")
 
@@ -79,6 +76,8 @@ def array_images(
     _check_arrays(arrays)
     if len(arrays) != len(labels):
         raise ConfigError(f"{len(arrays)} images and {len(labels)} labels: give one label for each image.")
+    if not len(arrays):
+        raise ConfigError(f"The images {name!r} are none: an experiment needs some for training and some for testing.")
     (numbers, classes), place = _numbered(np.asarray(labels), classes), np.arange(len(arrays))
     ids = [f"{name}/{i}" for i in range(len(arrays))] if ids is None else ids
     keys = [_key(np.shape(a), np.ascontiguousarray(a).tobytes()) for a in arrays]
@@ -124,6 +123,7 @@ def folder_images(
     name: str | None = None,  # None: the folder's name
 ) -> Images:
     "Image files in one folder a class (torchvision's ImageFolder)."
+    import torchvision
     path = Path(path).expanduser()
     if not path.is_dir(): raise ConfigError(f"There is no folder {str(path)!r}: give a folder with a subfolder for each class.")
     try: found = torchvision.datasets.ImageFolder(str(path))
@@ -163,6 +163,7 @@ def hub_images(
     if image is None or label is None:
         raise ConfigError(f"The set has the columns {', '.join(rows.features)}: "
                           "say with `image` and `label` which hold the images and the classes.")
+    if not len(rows): raise ConfigError(f"The images {name!r} are none: an experiment needs some for training and some for testing.")
     labels = np.asarray(rows[label][:])
     if isinstance(rows.features[label], datasets.ClassLabel): numbers, classes = labels.astype(int), tuple(rows.features[label].names)
     else: numbers, classes = _numbered(labels.astype(str), None)
@@ -200,6 +201,7 @@ def imagenet_images(
     name: str = "imagenet",  # what to call it
 ) -> Images:
     "ImageNet's validation set (torchvision's ImageNet), checked to be whole."
+    import torchvision
     path = Path(path).expanduser()
     if not path.is_dir(): raise ConfigError(f"There is no folder {str(path)!r}: give the folder that holds {DEVKIT} and {VAL}.")
     _check_files(path)
@@ -225,6 +227,7 @@ def _check_files(path):
 
 def _check_whole(path, error):
     "Count the images and class folders of `val` against the development kit."
+    import torchvision
     if not (path / "meta.bin").is_file() or not (path / "val").is_dir(): return
     wnids = torchvision.datasets.imagenet.load_meta_file(str(path))[1]
     sorted_in = sum(1 for folder in (path / "val").iterdir() if folder.is_dir() for _ in folder.iterdir())
@@ -314,3 +317,65 @@ def readable(
                           "Mend or remove them, or leave them out with skip_unreadable.")
     print(f"{len(bad)} of {len(images):,} images cannot be read and are left out: {named}")
     return images.select(np.setdiff1d(np.arange(len(images)), bad))
+
+# %% ../../nbs/1_data/13_images.ipynb #pixels01
+@dataclass(frozen=True, eq=False, repr=False)
+class PixelBatch:
+    "Images ready for a network."
+    ids: np.ndarray       # (B,) row ids
+    pixels: torch.Tensor  # (B, C, H, W) float32
+    labels: torch.Tensor  # (B, number of classes) soft labels, float32
+
+    def __len__(self): return len(self.pixels)
+
+    def to(self, device) -> "PixelBatch":
+        "The same batch on a device."
+        return PixelBatch(self.ids, *(x.to(device, non_blocking=True) for x in (self.pixels, self.labels)))
+
+    def select(self, at: torch.Tensor) -> "PixelBatch":
+        "These rows."
+        return PixelBatch(self.ids[at.cpu().numpy()], self.pixels[at], self.labels[at])
+
+    def split(self, size: int) -> list[tuple[torch.Tensor, "PixelBatch"]]:
+        "Micro-batches of at most `size` rows, each with the positions (b,) of its rows in this batch."
+        return [(at, self.select(at)) for at in torch.arange(len(self), device=self.pixels.device).split(size)]
+
+# %% ../../nbs/1_data/13_images.ipynb #pixels02
+@dataclass(frozen=True, eq=False, repr=False)
+class Pixels:
+    "Labeled images as a network reads them; opened only when a batch is asked for."
+    images: Images        # N images
+    labels: np.ndarray    # (N, C) soft labels, float32
+    transform: Callable   # PIL image -> (channels, H, W) tensor
+    mode: str             # "L" or "RGB": what every image is converted to first
+
+    ids = property(lambda self: self.images.ids, doc="(N,) row ids.")
+
+    def __len__(self): return len(self.images)
+
+    def select(self, index) -> "Pixels":
+        "These rows, in this order."
+        return replace(self, images=self.images.select(index), labels=self.labels[index])
+
+    def pixels(self, i: int) -> torch.Tensor:
+        "One image, through the transform: (channels, H, W)."
+        return self.transform(self.images.open(i).convert(self.mode))
+
+    def batch(self, index: np.ndarray) -> PixelBatch:
+        "Open these images."
+        pixels = torch.stack([self.pixels(i) for i in index])
+        return PixelBatch(self.ids[index], pixels, torch.from_numpy(self.labels[index]))
+
+    def __repr__(self): return f"Pixels({len(self):,} images, mode {self.mode}, {self.labels.shape[1]} classes)"
+
+
+def read_images(
+    images: Images,       # N images
+    transform: Callable,  # PIL image -> (channels, H, W) tensor, as torchvision's and timm's transforms
+    mode: str = "RGB",    # "L" (grey) or "RGB"
+    n_classes: int | None = None,  # number of classes C; None: the images' own
+) -> Pixels:
+    "Images with one-hot labels, for a network with this transform."
+    check_choice("mode", mode, ("L", "RGB"))
+    labels = np.eye(n_classes or len(images.classes), dtype=np.float32)[images.labels]
+    return Pixels(images, labels, transform, mode)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'FILE_READERS', 'PARQUET', 'Task', 'format_sciq', 'format_cosmos_qa', 'format_boolq',
            'format_amazon_polarity', 'format_anthropic_hh', 'format_anthropic_hh_pairs', 'register_task',
-           'format_micro', 'task_from_hub', 'task_from_rows', 'find_file', 'raw_rows']
+           'format_micro', 'task_from_hub', 'task_from_rows', 'task_from_images', 'find_file', 'raw_rows']
 
 # %% ../../nbs/1_data/14_tasks.ipynb #d4735e3a
 import csv
@@ -23,6 +23,8 @@ from datasets import Dataset, load_dataset
 from huggingface_hub import snapshot_download
 
 from . import text_world as micro
+from .image_world import DIGITS
+from .images import Images
 from .runtime import ConfigError, check_choice, html_rows, quiet_hub
 
 # %% ../../nbs/1_data/14_tasks.ipynb #ef2d127d
@@ -33,7 +35,7 @@ KINDS = ("text", "pairs", "images")
 class Task:
     "Where the rows of a dataset are, and how a raw row becomes a text and a label."
     name: str                                   # what the user types: "sciq"
-    format: Callable                            # (row, rng) -> (text, class index or distribution over the classes)
+    format: Callable | None = None              # (row, rng) -> (text, class index or distribution over the classes); None: images
     columns: tuple[str, ...] = ()               # raw columns that `format` reads; checked when the rows are loaded
     hub: str | None = None                      # dataset id on the Hugging Face hub
     config: str | None = None                   # the hub dataset's configuration, where it has several
@@ -42,24 +44,49 @@ class Task:
     test_split: str = "test"                    # name of the split to test on
     rows: Callable | None = None                # split name -> list of raw rows, for tasks that are in memory or generated
     group: Callable | None = None               # raw row -> what it shares with other rows; None: every row stands alone
-    n_classes: int = 2                          # number of classes C
-    kind: str = "text"                          # "text", or "pairs": `format` gives ((text, other text), which is better: 0 or 1)
+    n_classes: int | None = 2                   # number of classes C; None: as many as the images have
+    kind: str = "text"                          # "text"; "pairs": `format` gives ((text, other text), which is better: 0 or 1); "images"
+    images: "str | Path | Images | None" = None  # of kind "images": what `load_images` reads
+    n_docs: int = 20000                         # rows to train on where a run does not say, both halves together
+    n_test_docs: int | None = 10000             # rows to test on where a run does not say; None: all
+    weak_share: float = 0.5                     # share of the training rows that supervisors learn, where a run does not say
     folder: str | None = None                   # folder in `data_dir`, where it has another name than the task
     answers: tuple | None = None                # words that answer a prompt, a tuple for each class; None: "0", "1", …
 
     def __post_init__(self):
-        if self.n_classes < 2: raise ConfigError(f"Task {self.name!r} has n_classes={self.n_classes}: a task needs at least two classes.")
-        if check_choice("kind of task", self.kind, KINDS) == "pairs" and self.n_classes != 2: raise ConfigError(f"Task {self.name!r} has kind='pairs' and n_classes={self.n_classes}: a pair has two sides, so leave n_classes out.")
+        check_choice("kind of task", self.kind, KINDS)
+        if self.n_classes is None and self.kind == "images": pass
+        elif self.n_classes < 2:
+            raise ConfigError(f"Task {self.name!r} has n_classes={self.n_classes}: a task needs at least two classes.")
+        if self.pairs and self.n_classes != 2:
+            raise ConfigError(f"Task {self.name!r} has kind='pairs' and n_classes={self.n_classes}: "
+                              "a pair has two sides, so leave n_classes out.")
+        self._check_source()
+
+    def _check_source(self):
+        if self.kind == "images":
+            if self.images is None:
+                raise ConfigError(f"Task {self.name!r} has kind='images' and no images: give `images`, "
+                                  "for instance a folder with a subfolder for each class.")
+            return
+        if self.images is not None:
+            raise ConfigError(f"Task {self.name!r} has images and kind={self.kind!r}: give it kind='images'.")
+        if self.format is None:
+            raise ConfigError(f"Task {self.name!r} has no format: give a function from a raw row to a text and a label.")
         if self.hub is None and self.rows is None:
-            raise ConfigError(f"Task {self.name!r} has no source: give `hub`, the id of a dataset on the hub, or `rows`, a function of the split name.")
+            raise ConfigError(f"Task {self.name!r} has no source: give `hub`, the id of a dataset on the hub, "
+                              "or `rows`, a function of the split name.")
 
     pairs = property(lambda self: self.kind == "pairs", doc="Whether a row is two texts, of which one is better.")
 
     def _where(self):
+        if self.kind == "images": return str(self.images)
         if self.hub is None: return "in memory, or made when asked for"
         return "/".join(filter(None, (self.hub, self.config))) + (f" at {self.revision}" if self.revision else "")
 
-    def __repr__(self): return f"Task({self.name}: {self.n_classes} classes, rows {self._where()})"
+    def __repr__(self):
+        classes = f"{self.n_classes} classes, " if self.n_classes else ""
+        return f"Task({self.name}: {classes}{'images' if self.kind == 'images' else 'rows'} {self._where()})"
 
     def _repr_html_(self):
         return html_rows(f"Task {self.name}", dict(rows=self._where(), splits=f"{self.train_split}, {self.test_split}", columns=", ".join(self.columns),
@@ -222,6 +249,23 @@ def task_from_rows(
     source = dict(train=train, test=_records(test))
     return register_task(Task(name, _reader(text, label, classes), rows=source.__getitem__,
                               n_classes=len(classes) if classes else n_classes, group=group and (lambda row: row[group])))
+
+# %% ../../nbs/1_data/14_tasks.ipynb #imgtask1
+def task_from_images(
+    name: str,                         # what to call it
+    images: str | Path | Images,       # "image_world", "image_world-SEED", a folder, "hub:NAME:SPLIT", or `Images`
+    n_classes: int | None = None,      # number of classes C; None: as many as the images have
+    n_docs: int = 4000,                # images to learn from where a run does not say
+    n_test_docs: int | None = None,    # images to test on where a run does not say; None: all the rest
+    weak_share: float = 0.0,           # share of the training rows that supervisors learn; 0: they bring a head of their own
+) -> Task:
+    "Register labeled images."
+    if n_classes is None and isinstance(images, Images): n_classes = len(images.classes)
+    return register_task(Task(name, kind="images", images=images, n_classes=n_classes,
+                              n_docs=n_docs, n_test_docs=n_test_docs, weak_share=weak_share))
+
+
+task_from_images("image_world", "image_world", n_classes=len(DIGITS));
 
 # %% ../../nbs/1_data/14_tasks.ipynb #f5ca38f7
 def _read_jsonl(path):

@@ -19,7 +19,7 @@ from datasets import Dataset, load_from_disk
 
 from ..data.rows import TASKS, fingerprint, load_task, split_halves
 from ..learning.labels import is_control, label_needs, label_steps
-from ..learning.losses import LOSSES, check_loss
+from ..learning.more_losses import LOSSES, check_loss
 from ..models.text_models import TUNES, context_length, load_config, load_tokenizer, model_fingerprint, model_spec
 from ..data.runtime import DTYPES, ConfigError, check_choice, html_rows, slug
 from ..data.tokens import Tokens, tokenize
@@ -34,7 +34,7 @@ class RunConfig:
     teacher: "RunConfig | None" = None     # whose weak labels are learned; None: the ground truth
     weak_labels: str | None = None         # folder of weak labels made elsewhere, in place of a teacher
     train_half: str | None = None          # "weak" or "transfer"; None: weak for the ground truth, transfer for weak labels
-    loss: str = "xent"                     # a name in `w2s_nb.learning.losses.LOSSES`
+    loss: str = "xent"                     # a name in `w2s_nb.learning.more_losses.LOSSES`
     loss_options: dict = field(default_factory=dict)  # its options, or {loss name: options} for several losses
     tune: str = "full"                     # "full", "lora", "probe" (frozen backbone), "lp_ft" (a probe, then everything) or "prompt" (no training)
     lora: dict = field(default_factory=dict)  # options of `w2s_nb.models.text_models.add_lora`

@@ -22,13 +22,14 @@ from ..data.rows import TASKS, deal
 from ..measuring.evaluation import Predictions
 from ..models.features import features
 from ..learning.labels import Labelled, apply_labels, label_needs
-from ..learning.losses import LOSSES, ROWWISE, check_distribution
+from ..learning.losses import check_distribution
+from ..learning.more_losses import LOSSES, ROWWISE
 from ..models.text_models import load_classifier, load_language_model, model_spec, unembeddings
-from ..learning.probes import FeatureBatch, LinearProbe, ProbeModel, linear_probe, put_head
+from ..learning.probes import FeatureBatch, LinearProbe, ProbeModel, Solver, linear_probe, put_head
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..data.runtime import ConfigError, seed_everything
 from ..data.tokens import Tokens, batch_order, make_batch
-from ..learning.training import check_steps, fit, language_loss, make_optimizer, make_schedule, predict_logits, watch
+from ..learning.training import Stepper, check_steps, fit, language_loss, make_optimizer, make_schedule, make_stepper, predict_logits, watch
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20011
 def read_weak_labels(
@@ -196,7 +197,7 @@ def read_texts(
     order = batch_order(len(half), config.batch_size, config.generative_epochs, config.seed, config.reshuffle, config.drop_last)
     optimizer = make_optimizer(config.optimizer, lm, config.generative_lr, config.weight_decay, config.beta2)
     start, schedule = time.time(), make_schedule(config.schedule, optimizer, len(order))
-    losses = [r["loss"] for r in fit(lm, (make_batch(half, index) for index in order), len(order), language_loss, optimizer, schedule, micro_batch, clip=config.clip)]
+    losses = [r["loss"] for r in fit(lm, (make_batch(half, index) for index in order), len(order), language_loss, Stepper(optimizer, schedule, config.clip), micro_batch)]
     return lm.backbone, dict(steps=len(losses), first_loss=losses[0], last_loss=losses[-1], seconds=time.time() - start)
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20041
@@ -282,11 +283,11 @@ def solve(
     config: RunConfig,  # resolved; optimizer "lbfgs", or "lp_ft"'s first part
     x: np.ndarray,      # (N, D) features of the rows that are learned; of pairs (N, 2, D)
     labels: np.ndarray,  # (N, C) the labels that are learned
-    **options,          # loss and aux_coef of `linear_probe`
+    **options,          # loss and aux_coef of `Solver`
 ) -> LinearProbe:       # of pairs, the reward's: one class
     "A linear probe without bias; its weight decay is given, or chosen on the labels that are learned."
     decay = config.weight_decay if config.optimizer == "lbfgs" and config.weight_decay else None
-    solved = partial(linear_probe, labels=labels, weight_decay=decay, seed=config.seed, bias=False, **options)
+    solved = partial(linear_probe, labels=labels, weight_decay=decay, seed=config.seed, solver=Solver(bias=False, **options))
     if x.ndim == 2: return solved(x)
     first_better = solved(x[:, 0] - x[:, 1])                         # r₁ − r₂ is all that a preference shows: w·(x₁ − x₂)
     return replace(first_better, weight=first_better.weight[:1] - first_better.weight[1:], bias=first_better.bias[:1] - first_better.bias[1:])
@@ -318,11 +319,10 @@ def learning(
     measures = dict(eval_accuracy=lambda: learner.predict(test).correct.mean()) | (dict(weak_agreement=agrees) if len(held_out) else {})
     if config.optimizer == "lbfgs": yield from _solved(config, learner, train, measures); return
     if config.tune == "lp_ft": put_head(learner.model, solve(config, _last_layer(learner.model, train, {}), train.labels))
-    optimizer = make_optimizer(config.optimizer, learner.model, config.lr, config.weight_decay, config.beta2)
-    schedule = make_schedule(config.schedule, optimizer, len(order), config.warmup_steps)
+    stepper = make_stepper(learner.model, len(order), config)
     loss = partial(LOSSES[config.loss], **config.loss_options)
-    records = fit(learner.model, (learner.batch(train, index) for index in order), len(order), loss, optimizer, schedule, micro_batch,
-                  config.loss in ROWWISE, config.clip)
+    records = fit(learner.model, (learner.batch(train, index) for index in order), len(order), loss, stepper, micro_batch,
+                  config.loss in ROWWISE)
     at = {len(order) - 1, *(range(eval_every - 1, len(order), eval_every) if eval_every else ())}
     yield from watch(records, learner.model, measures, at, config.stop, check_steps(len(order), config.stop_checks) if config.stop != "none" else ())
 

@@ -1,21 +1,21 @@
 """Run the notebooks: `test` counts them as tests, `execute` also stores their outputs.
 
-    python tools/notebooks.py test                 # every notebook; cells flagged slow, cuda or notest are skipped
-    python tools/notebooks.py test --flags slow    # the slow cells too
-    python tools/notebooks.py execute nbs/3_learning/30_losses.ipynb
+    python tools/check/notebooks.py test                 # every notebook; cells flagged slow, cuda or notest are skipped
+    python tools/check/notebooks.py test --flags slow    # the slow cells too
+    python tools/check/notebooks.py execute nbs/3_learning/30_losses.ipynb
 """
-import argparse, os, subprocess, sys, time
+import argparse
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import ROOT, notebooks
+
 SKIP = {"slow", "cuda", "notest"}
-
-
-def notebooks(paths):
-    "The named notebooks, or all of them in reading order."
-    found = [Path(p).resolve() for p in paths] or sorted((ROOT / "nbs").rglob("*.ipynb"))
-    return [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(ROOT).parts)]
 
 
 def run_one(path, flags, store, shell_type=None):

@@ -1,8 +1,8 @@
 """The site and JupyterLab in a real browser: headless Chromium over local servers. Ends with `N passed, N failed`.
 
-    python tools/docs.py && python tools/browser_tests.py          # screenshots go to _proc/screenshots
-    python tools/browser_tests.py jupyterlab                       # one test
-    W2S_CHROMIUM=/path/to/chrome python tools/browser_tests.py     # a browser that is not on the path
+    python tools/site/build.py && python tools/check/browser.py          # screenshots go to _proc/screenshots
+    python tools/check/browser.py jupyterlab                       # one test
+    W2S_CHROMIUM=/path/to/chrome python tools/check/browser.py     # a browser that is not on the path
 """
 import argparse
 import contextlib
@@ -21,15 +21,16 @@ import traceback
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import ROOT
 from notebooks import SKIP
 
-ROOT = Path(__file__).resolve().parent.parent
 SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-API, FIGURE = "losses.html", next((p.name for p in [SITE / "paper.html"] if p.exists()), "training.html")
-TUTORIAL = "tutorials/reading_pgr.html"
-CLEAR = "training.html"  # its figures have no ground of their own
-SIX = ["index.html", "losses.html", "config.html", "figures.html", "tutorials/reading_pgr.html", "paper.html"]
+API, FIGURE = "learning/losses.html", "studies/paper.html"
+TUTORIAL = "start/reading_pgr.html"
+CLEAR = "learning/training.html"  # its figures have no ground of their own
+SIX = ["index.html", "learning/losses.html", "runs/config.html", "results/figures.html", "start/reading_pgr.html", "studies/paper.html"]
 IN_LAB = ["1_data/11_text_world.ipynb", "5_runs/53_runs.ipynb", "9_studies/99_paper.ipynb"]
 
 
@@ -269,7 +270,7 @@ def main():
     tests = [f for name, f in globals().items() if name.startswith("test_") and (not names or name.removeprefix("test_") in names)]
     path, failed = chromium(), 0
     if path is None or not (SITE / "index.html").exists():
-        why = "no Chromium: install one or name it in W2S_CHROMIUM" if path is None else "no site: run tools/docs.py first"
+        why = "no Chromium: install one or name it in W2S_CHROMIUM" if path is None else "no site: run tools/site/build.py first"
         for test in tests: print(f"skipped  {test.__name__} ({why})")
         print("0 passed, 0 failed")
         return

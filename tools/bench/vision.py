@@ -1,8 +1,8 @@
 """Training a linear probe from cached features: the reference's loop beside ours, on one machine and the same data.
 
-    python tools/bench_vision.py                # 40,000 x 2,048 features, 1,000 classes, 20 epochs: about eight minutes on two free cores
-    python tools/bench_vision.py --epochs 2     # in a tenth of the time
-    python tools/bench_vision.py --csv nbs/tables/bench_vision.csv    # the table of the vision notebook
+    python tools/bench/vision.py                # 40,000 x 2,048 features, 1,000 classes, 20 epochs: about eight minutes on two free cores
+    python tools/bench/vision.py --epochs 2     # in a tenth of the time
+    python tools/bench/vision.py --csv nbs/tables/bench_vision.csv    # the table of the vision notebook
 
 Each loop runs in a process of its own, one after the other. Wall-clock and CPU seconds are both printed; the latter depend less on
 what else the machine is doing. "products" is the time that the two matrix products of every step take by themselves, measured in the

@@ -1,7 +1,7 @@
 """Every method end to end on real rows, with small local models: a smoke test that prints a table.
 
-    python tools/methods_on_real_rows.py --data_dir DIR --tokenizer DIR              # three small random models
-    python tools/methods_on_real_rows.py --data_dir DIR --models WEAK,MIDDLE,STRONG --csv nbs/tables/real_rows.csv
+    python tools/bench/real_rows.py --data_dir DIR --tokenizer DIR              # three small random models
+    python tools/bench/real_rows.py --data_dir DIR --models WEAK,MIDDLE,STRONG --csv nbs/tables/real_rows.csv
 
 Small random models learn next to nothing from a few hundred rows, so the numbers say that a method runs, and no more.
 """
@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench_probes import random_models
+from probes import random_models
 from w2s_nb.runs.config import RunConfig
 from w2s_nb.data.rows import TASKS
 from w2s_nb.runs.runs import train_run

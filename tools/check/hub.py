@@ -1,6 +1,6 @@
 """The way to the hub, walked without it: a server that answers as the hub does, with made-up rows and the built-in models.
 
-    python tools/hub.py     # the reference's example command, the five datasets, and both again without a connection
+    python tools/check/hub.py     # the reference's example command, the five datasets, and both again without a connection
 """
 import hashlib
 import json

@@ -1,21 +1,22 @@
 """The whole test suite: every notebook, and what no notebook can check of itself. Ends with `N passed, N failed`.
 
-    python tools/test.py                 # cells flagged slow, cuda or notest are skipped
-    python tools/test.py --flags slow    # the slow cells too
+    python tools/check/test.py                 # cells flagged slow, cuda or notest are skipped
+    python tools/check/test.py --flags slow    # the slow cells too
 """
 import argparse
 import filecmp
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from notebooks import ROOT, notebooks, run_all
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import PACKAGE, ROOT, module_file, module_names, module_of, notebooks, page_of, settings
+from notebooks import run_all
 
-MODULES = sorted(p.stem for p in (ROOT / "w2s_nb").glob("[a-z]*.py"))
+MODULES = module_names()
 
 
 def output_of(command, **options):
@@ -26,7 +27,7 @@ def output_of(command, **options):
 
 def check_pyflakes():
     "No undefined or unused names in the exported modules and the tools."
-    return output_of([sys.executable, "-m", "pyflakes", *map(str, [*(ROOT / "w2s_nb").glob("[a-z]*.py"), *(ROOT / "tools").glob("*.py")])])
+    return output_of([sys.executable, "-m", "pyflakes", *map(str, [*map(module_file, MODULES), *(ROOT / "tools").rglob("*.py")])])
 
 
 def check_imports():
@@ -41,19 +42,20 @@ def check_export():
         for name in ("settings.ini", "setup.py", "pyproject.toml"): shutil.copy(ROOT / name, folder)
         for name in ("nbs", "w2s_nb"): shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
         problem = output_of([sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"], cwd=folder)
-        stale = [p.name for p in sorted((ROOT / "w2s_nb").glob("*.py")) if not filecmp.cmp(p, Path(folder) / "w2s_nb" / p.name, shallow=False)]
-        exported = {name for nb in notebooks([]) for name in re.findall(r"#\| default_exp (\w+)", nb.read_text())}
+        files = [p.relative_to(ROOT) for p in sorted(PACKAGE.rglob("*.py"))]
+        stale = [str(p) for p in files if not filecmp.cmp(ROOT / p, Path(folder) / p, shallow=False)]
+        exported = {module_of(nb): nb.relative_to(ROOT) for nb in notebooks()}
         orphans = [name for name in MODULES if name not in exported]
+        strays = [f"{nb} exports {name}, not {page_of(ROOT / nb).replace('/', '.')}" for name, nb in exported.items()
+                  if name and name != page_of(ROOT / nb).replace("/", ".")]
+        if strays: return "\n".join(strays)
         if orphans: return f"these modules have no notebook: {', '.join(orphans)}"
         return problem or ("" if not stale else f"these modules are not what their notebooks export: {', '.join(stale)}; run nbdev_export")
 
 
 def check_help():
     "Every command answers --help and knows wrong input by exit status 2."
-    from configparser import ConfigParser
-    cfg = ConfigParser(delimiters=["="])
-    cfg.read(ROOT / "settings.ini")
-    commands = [line.split("=")[0].strip() for line in cfg["DEFAULT"]["console_scripts"].split("\n") if line.strip()]
+    commands = [line.split("=")[0].strip() for line in settings()["console_scripts"].split("\n") if line.strip()]
     bin = Path(sys.executable).parent
     problems = []
     for c in commands:
@@ -65,12 +67,12 @@ def check_help():
 
 def check_readme():
     "README.md is what nbs/index.ipynb makes, and its links lead somewhere."
-    return output_of([sys.executable, str(ROOT / "tools" / "readme.py"), "--check"])
+    return output_of([sys.executable, str(ROOT / "tools" / "site" / "readme.py"), "--check"])
 
 
 def check_documentation():
     "Every exported function and class has a docstring, and a comment for each parameter."
-    return output_of([sys.executable, str(ROOT / "tools" / "docs_api.py")])
+    return output_of([sys.executable, str(ROOT / "tools" / "site" / "api.py")])
 
 
 def check_public_names():
@@ -81,7 +83,7 @@ def check_public_names():
 
 def check_hub():
     "Datasets and models of the hub, from a stand-in for it, and the example of the reference's README."
-    return output_of([sys.executable, str(ROOT / "tools" / "hub.py")])
+    return output_of([sys.executable, str(ROOT / "tools" / "check" / "hub.py")])
 
 
 CHECKS = {"readme": check_readme, "pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export,
@@ -98,7 +100,7 @@ def main():
         problem = check()
         failed += bool(problem)
         print(f"{'FAILED' if problem else 'passed'}  {name}", *([problem] if problem else []), sep="\n", flush=True)
-    paths = notebooks([])
+    paths = notebooks()
     failed += run_all(paths, "test", args.flags, os.cpu_count() or 1)
     print(f"{len(paths) + len(CHECKS) - failed} passed, {failed} failed")
     sys.exit(failed > 0)

@@ -1,8 +1,8 @@
 """A sweep of probes from cached features, beside the same sweep with its frozen backbones run again in every epoch.
 
-    python tools/bench_probes.py                    # built-in rows; about a quarter of an hour on two free cores, 3 GB of disk
-    python tools/bench_probes.py --csv nbs/tables/bench_probes.csv    # the table of the probes notebook
-    python tools/bench_probes.py --task sciq --data_dir DIR --tokenizer DIR --rows 128
+    python tools/bench/probes.py                    # built-in rows; about a quarter of an hour on two free cores, 3 GB of disk
+    python tools/bench/probes.py --csv nbs/tables/bench_probes.csv    # the table of the probes notebook
+    python tools/bench/probes.py --task sciq --data_dir DIR --tokenizer DIR --rows 128
 
 Five random backbones of GPT-2 small's size, 15 pairs, 2 losses, 5 seeds: 25 runs on the ground truth and 150 students. From the cache
 the whole sweep is run and timed. Through the backbone one run on the ground truth and one student of each loss are run, with the same

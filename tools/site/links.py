@@ -3,7 +3,7 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
-import docs_api
+import api
 
 
 class Page(HTMLParser):
@@ -52,9 +52,9 @@ def check_site(site, mods):
     pages = {path.resolve(): Page(path.read_text(encoding="utf8")) for path in site.rglob("*.html")}
     checked, broken = broken_links(site, pages)
     ids = set().union(*(page.ids for page in pages.values()))
-    names = sorted({docs_api.home(mod, name) for mod in mods.values() for name in mod.__all__})
+    names = sorted({api.home(mod, name) for mod in mods.values() for name in mod.__all__})
     problems = {"broken links": broken, "outside requests": outside_requests(site, pages), "names without an entry": [n for n in names if n not in ids],
-                "names without comments": docs_api.undocumented(mods)}
+                "names without comments": api.undocumented(mods)}
     print(f"checked {len(pages)} pages, {checked} links within the site, {len(names)} exported names")
     for what, found in problems.items(): print(f"{len(found)} {what}", *(f"  {f}" for f in found), sep="\n")
     return int(any(problems.values()))

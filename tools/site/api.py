@@ -3,6 +3,7 @@ import ast
 import dataclasses
 import functools
 import importlib
+import importlib.util
 import inspect
 import re
 import sys
@@ -10,20 +11,23 @@ from pathlib import Path
 
 from fastcore.docments import docments
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import ROOT, module_names
+
 sys.path.insert(0, str(ROOT))
 
 
 def modules():
-    "Every exported module, imported: -> {name: module}."
-    return {p.stem: importlib.import_module(f"w2s_nb.{p.stem}") for p in sorted((ROOT / "w2s_nb").glob("[a-z]*.py"))}
+    "Every exported module, imported: {`learning.losses`: module}."
+    return {name: importlib.import_module(f"w2s_nb.{name}") for name in module_names()}
 
 
 @functools.cache
 def imported(module):
     "The names that a module takes from its siblings: {name: full name of the sibling}."
-    found = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module]
-    return {a.asname or a.name: f"w2s_nb.{node.module}" for node in found for a in node.names}
+    nodes = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom) and node.level and node.module]
+    full = {node: importlib.util.resolve_name("." * node.level + node.module, module.__package__) for node in nodes}
+    return {a.asname or a.name: full[node] for node in nodes for a in node.names}
 
 
 def home(module, name):
@@ -152,7 +156,7 @@ def entry(module, name, source):
 
 
 def source_lines(mods):
-    "Where everything is written: {full name: \"w2s_nb/losses.py#L42\"}, methods included."
+    "Where everything is written: {full name: \"w2s_nb/learning/losses.py#L42\"}, methods included."
     found = {}
     for module in mods.values():
         objects = {name: getattr(module, name) for name in module.__all__}

@@ -1,7 +1,7 @@
 """The first example of every tutorial, typed as written: each runs as a script in an empty folder. Ends with `N passed, N failed`.
 
-    python tools/tutorials.py            # in this environment
-    python tools/tutorials.py --fresh    # in a new one that has only what the package itself requires
+    python tools/check/tutorials.py            # in this environment
+    python tools/check/tutorials.py --fresh    # in a new one that has only what the package itself requires
 """
 import argparse
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 from execnb.nbio import read_nb
 from nbdev.process import extract_directives
 
-from notebooks import ROOT
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import NBS, ROOT
 
 
 def first_example(path):
@@ -41,7 +42,7 @@ def run(python, source):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="make a new environment and install the package there")
-    args, failed, paths = parser.parse_args(), 0, sorted((ROOT / "nbs" / "tutorials").glob("*.ipynb"))
+    args, failed, paths = parser.parse_args(), 0, sorted((NBS / "0_start").glob("*.ipynb"))
     with tempfile.TemporaryDirectory() as folder:
         python = fresh_python(folder) if args.fresh else sys.executable
         for path in paths:

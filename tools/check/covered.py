@@ -1,8 +1,8 @@
 """Which exported lines do the notebooks execute? Prints a line for each module, then the total.
 
-    python tools/notebook_coverage.py                    # every notebook, as the tests run them
-    python tools/notebook_coverage.py --missing          # also the lines that nothing executes
-    python tools/notebook_coverage.py nbs/3_learning/30_losses.ipynb
+    python tools/check/covered.py                    # every notebook, as the tests run them
+    python tools/check/covered.py --missing          # also the lines that nothing executes
+    python tools/check/covered.py nbs/3_learning/30_losses.ipynb
 
 An exported cell is compiled under the file and the lines of the module that it is exported to, so that running the cell counts for the
 module. `own` counts only the notebook that a module is made from, `all` every notebook that was run. Commands that a notebook starts
@@ -16,24 +16,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from notebooks import ROOT, notebooks, run_all, run_one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import PACKAGE, cells, module_file, module_names, module_of, notebooks, source
+from notebooks import run_all, run_one
 
-PACKAGE, FOLDER = ROOT / "w2s_nb", "W2S_COVERAGE_FOLDER"
+FOLDER = "W2S_COVERAGE_FOLDER"
 
 
 def exported_cells(path):
     "{source of an exported cell: (module's file, what to add to a line's number)}, from the marks that nbdev leaves."
-    from execnb.nbio import read_nb
-    starts = {}
-    for module in PACKAGE.glob("[a-z]*.py"):
-        for number, line in enumerate(module.read_text(encoding="utf8").splitlines(), 1):
-            if mark := re.match(rf"# %% \S*/{re.escape(path.name)} #(\S+)", line): starts[mark[1]] = module, number
-    places = {}
-    for cell in read_nb(path).cells:
-        if cell.cell_type != "code" or cell.id not in starts: continue
-        module, number = starts[cell.id]
-        directives = re.match(r"(#\|.*\n)*", cell.source)[0].count("\n")
-        places[cell.source.strip()] = str(module), number - directives
+    starts, places, name = {}, {}, module_of(path)
+    if name is None: return places
+    module = module_file(name)
+    for number, line in enumerate(module.read_text(encoding="utf8").splitlines(), 1):
+        if mark := re.match(rf"# %% \S*/{re.escape(path.name)} #(\S+)", line): starts[mark[1]] = number
+    for cell in cells(path):
+        if cell["cell_type"] != "code" or cell["id"] not in starts: continue
+        directives = re.match(r"(#\|.*\n)*", source(cell))[0].count("\n")
+        places[source(cell).strip()] = str(module), starts[cell["id"]] - directives
     return places
 
 
@@ -75,9 +75,10 @@ def report(folder, missing):
     from coverage import Coverage
     each, counts = {path.name: Coverage(data_file=str(path), config_file=False) for path in sorted(Path(folder).iterdir())}, []
     for found in each.values(): found.load()
-    print(f"{'module':<16}{'lines':>7}{'own':>8}{'all':>8}")
-    for module in sorted(PACKAGE.glob("[a-z]*.py")):
-        own = re.search(r"# %% \S*/(\S+)\.ipynb", module.read_text(encoding="utf8"))[1]
+    print(f"{'module':<26}{'lines':>7}{'own':>8}{'all':>8}")
+    makers = {module_of(path): path.stem for path in notebooks()}
+    for dotted in module_names():
+        module, own = module_file(dotted), makers[dotted]
         statements, run, alone = set(), set(), set()
         for name, found in each.items():
             if str(module) not in found.get_data().measured_files(): continue
@@ -86,10 +87,10 @@ def report(folder, missing):
             alone |= executed if name == own else set()
         if not run: continue   # nothing of it was imported by the notebooks that were named
         counts.append((len(statements), len(alone), len(run)))
-        print(f"{module.stem:<16}{len(statements):>7}{len(alone) / len(statements):>8.1%}{len(run) / len(statements):>8.1%}")
+        print(f"{dotted:<26}{len(statements):>7}{len(alone) / len(statements):>8.1%}{len(run) / len(statements):>8.1%}")
         if missing and statements - run: print("   never executed:", ", ".join(map(str, sorted(statements - run))))
     n, alone, run = (sum(column) for column in zip(*counts))
-    print(f"{'total':<16}{n:>7}{alone / n:>8.1%}{run / n:>8.1%}")
+    print(f"{'total':<26}{n:>7}{alone / n:>8.1%}{run / n:>8.1%}")
     return run / n
 
 

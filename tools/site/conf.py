@@ -1,4 +1,4 @@
-"""Sphinx's settings. The pages are made by tools/docs.py."""
+"""Sphinx's settings. The pages are made by tools/site/build.py."""
 import json
 from configparser import ConfigParser
 from pathlib import Path

@@ -1,7 +1,7 @@
 """README.md from nbs/index.ipynb: its text, the code a reader should see, and what that code showed. No Quarto needed.
 
-    python tools/readme.py            # write README.md; a new plotly figure is drawn by kaleido
-    python tools/readme.py --check    # exit status 1 if README.md is not what the notebook says
+    python tools/site/readme.py            # write README.md; a new plotly figure is drawn by kaleido
+    python tools/site/readme.py --check    # exit status 1 if README.md is not what the notebook says
 """
 import argparse
 import base64
@@ -14,9 +14,11 @@ from pathlib import Path
 from execnb.nbio import read_nb
 from nbdev.process import extract_directives
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import ROOT, with_list
+
 NOTEBOOK, README = ROOT / "nbs" / "index.ipynb", ROOT / "README.md"
-NOTE = "<!-- Made from nbs/index.ipynb by tools/readme.py; edit the notebook. -->"
+NOTE = "<!-- Made from nbs/index.ipynb by tools/site/readme.py; edit the notebook. -->"
 
 
 def from_root(text):
@@ -54,7 +56,7 @@ def render(nb):
     "The README as text, and the pictures it needs as {path: bytes}."
     parts, images = [NOTE], {}
     for cell in nb.cells:
-        if cell.cell_type == "markdown": parts.append(from_root(cell["source"].strip()))
+        if cell.cell_type == "markdown": parts.append(from_root(with_list(cell["source"].strip())))
         if cell.cell_type != "code": continue
         directives = extract_directives(cell)
         flag = lambda name: (directives.get(name + ":") or [""])[0].lower()
@@ -86,7 +88,7 @@ def main():
         stale = []
     links = re.findall(r"\]\(([^)\s#]+)|(?:src|href|srcset)=\"([^\"#]+)", text)
     missing = sorted({link for pair in links for link in pair if link and not re.match(r"[a-z]+:", link) and not (ROOT / link).exists()})
-    if stale: print(f"{', '.join(stale)}: not what nbs/index.ipynb says; run tools/readme.py")
+    if stale: print(f"{', '.join(stale)}: not what nbs/index.ipynb says; run tools/site/readme.py")
     if missing: print(f"README.md links to files that do not exist: {', '.join(missing)}")
     sys.exit(bool(stale or missing))
 

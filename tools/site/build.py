@@ -1,7 +1,7 @@
 """The documentation site: notebooks -> pages in _docs, to be read from disk or from any web server, without a network.
 
-    python tools/docs.py            # build
-    python tools/docs.py --check    # build, then check every link, every request and every exported name
+    python tools/site/build.py            # build
+    python tools/site/build.py --check    # build, then check every link, every request and every exported name
 
 Nothing is executed: the outputs are those stored in the notebooks. Exported cells become API entries with their source folded below.
 """
@@ -13,34 +13,20 @@ import shutil
 import subprocess
 import sys
 import time
-from configparser import ConfigParser
 from importlib.metadata import files
 from pathlib import Path
 
 from execnb.nbio import mk_cell, read_nb, write_nb
 from nbdev.process import extract_directives
 
-import docs_api
-from docs_links import check_site
+import api
+from links import check_site
 
-ROOT = Path(__file__).resolve().parent.parent
-NBS, WORK, SITE, STATIC = ROOT / "nbs", ROOT / "_proc" / "site", ROOT / "_docs", Path(__file__).resolve().parent / "docs"
-SETTINGS = ConfigParser(delimiters=["="])
-SETTINGS.read(ROOT / "settings.ini", encoding="utf8")
-SETTINGS = SETTINGS["DEFAULT"]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from chapters import NBS, ROOT, chapters, module_of, notebooks, page_of, readable, settings, with_list, without_numbers
+
+HERE, WORK, SITE, SETTINGS = Path(__file__).resolve().parent, ROOT / "_proc" / "site", ROOT / "_docs", settings()
 PROJECT_PAGES = [page for page in ("contributing", "changelog") if (ROOT / f"{page.upper()}.md").exists()]
-
-
-def page_of(path):
-    "Notebook -> page, without the number: nbs/3_learning/30_losses.ipynb -> losses, as nbdev names it."
-    relative = Path(path).relative_to(NBS)
-    return relative.with_name(re.sub(r"^\d+[a-z]?_", "", relative.stem)).as_posix()
-
-
-def notebooks():
-    "The notebooks in reading order, the front page first."
-    found = [p for p in sorted(NBS.rglob("*.ipynb")) if not any(part.startswith((".", "_")) for part in p.relative_to(NBS).parts)]
-    return sorted(found, key=lambda p: (p.name != "index.ipynb", len(p.relative_to(NBS).parts)))
 
 
 def code_outside_fences(text, change):
@@ -64,7 +50,7 @@ def markdown(text, names, module=None):
     def change(line):
         first = re.match(r"(\| `\w+` \|)?", line)[0]  # the name of a parameter is no link
         line = first + re.sub(r"(?<![`\[\w}])`([\w.]+)`(?![`\]])", link_name, line[len(first):])
-        return re.sub(r"\]\(([\w./-]*?)(?:\d+[a-z]?_)?(\w+)\.ipynb(#[^)]*)?\)", lambda m: f"]({m[1]}{m[2]}.ipynb{(m[3] or '').lower()})", line)
+        return re.sub(r"\]\(([\w./-]+)\.ipynb(#[^)]*)?\)", lambda m: f"]({without_numbers(m[1])}.ipynb{(m[2] or '').lower()})", line)
 
     def leave_nbs(match):
         page = match[1].removesuffix(".md").lower()
@@ -82,7 +68,7 @@ def two_pictures(match):
 
 
 def figure(output):
-    "A stored plotly figure as HTML that tools/docs/site.js draws when it comes into view."
+    "A stored plotly figure as HTML that tools/site/static/site.js draws when it comes into view."
     data = output["data"]["application/vnd.plotly.v1+json"]
     titles = [title for key, axis in sorted(data["layout"].items()) if re.match("[xy]axis", key) and (title := axis.get("title", {}).get("text"))]
     title = data["layout"].get("title", {}).get("text") or ", ".join(dict.fromkeys(titles))
@@ -108,9 +94,9 @@ def code_cells(cell, module, mods, names):
     cell["outputs"] = [figure(o) if "application/vnd.plotly.v1+json" in o.get("data", {}) else o for o in cell["outputs"]]
     if {"export", "exports", "exporti"} & directives.keys():
         if imports: return []
-        mod = mods[(directives.get("export") or [module])[0].split(".")[-1]]
-        public = [name for name in docs_api.defined_names(cell["source"]) if name in mod.__all__]
-        entries = "\n\n".join(docs_api.entry(mod, name, cell["source"]) for name in public)
+        mod = mods[(directives.get("export") or [module])[0]]
+        public = [name for name in api.defined_names(cell["source"]) if name in mod.__all__]
+        entries = "\n\n".join(api.entry(mod, name, cell["source"]) for name in public)
         entries = [mk_cell(markdown(line, names, module), "markdown") for line in [entries] if line]
         short = not any(re.search("py:(function|class|exception)", e["source"]) for e in entries) and cell["source"].count("\n") < 15
         return [*entries, cell if short else tagged(cell, "hide-input", prompt="Source")]
@@ -126,11 +112,10 @@ def code_cells(cell, module, mods, names):
 
 def prepare(path, mods, names):
     "Write the page of one notebook into the working folder; return its name."
-    nb, page = read_nb(path), page_of(path)
-    module = next((m[1] for c in nb.cells if (m := re.match(r"#\|\s*default_exp\s+(\S+)", c["source"]))), None)
+    nb, page, module = read_nb(path), page_of(path), module_of(path)
     cells = []
     for cell in nb.cells:
-        if cell.cell_type == "markdown": cells.append(mk_cell(markdown(cell["source"], names, module), "markdown"))
+        if cell.cell_type == "markdown": cells.append(mk_cell(markdown(with_list(cell["source"]), names, module), "markdown"))
         elif cell.cell_type == "code": cells += code_cells(cell, module, mods, names)
     where = f"{SETTINGS['branch']}/nbs/{path.relative_to(NBS).as_posix()}"
     if page != "index":
@@ -147,21 +132,22 @@ def prepare(path, mods, names):
 def overview(mods, pages, names):
     "A page that lists every exported name with its first sentence."
     lines = ["# All names", "", "Everything the package exports, module by module in reading order.", ""]
-    for page in [p for p in pages if p in mods]:
-        lines += [f"## [w2s_nb.{page}]({page}.ipynb)", "", "| name | what it is |", "| --- | --- |"]
-        for name in mods[page].__all__:
-            said = docs_api.said(mods[page], name).split("\n")[0].replace("|", "\\|")
-            lines.append(f"| `w2s_nb.{page}.{name}` | {said} |")
+    for page in [p for p in pages if p.replace("/", ".") in mods]:
+        module = page.replace("/", ".")
+        lines += [f"## [w2s_nb.{module}]({page}.ipynb)", "", "| name | what it is |", "| --- | --- |"]
+        for name in mods[module].__all__:
+            said = api.said(mods[module], name).split("\n")[0].replace("|", "\\|")
+            lines.append(f"| `w2s_nb.{module}.{name}` | {said} |")
         lines.append("")
-    return re.sub(r"{py:obj}`w2s_nb\.\w+\.", "{py:obj}`", markdown("\n".join(lines), names))
+    return re.sub(r"{py:obj}`w2s_nb\.[\w.]+\.", "{py:obj}`", markdown("\n".join(lines), names))
 
 
-def contents(pages):
-    "The table of contents, in groups, for the front page."
-    number = {page_of(p): int(m[1]) for p in notebooks() if p.parent == NBS and (m := re.match(r"(\d+)", p.name))}
-    groups = {"Tutorials": [p for p in pages if "/" in p], "The pipeline": [p for p in pages if p in number and number[p] < 15],
-              "Experiments": [p for p in pages if p in number and number[p] >= 15], "Reference": ["names", *PROJECT_PAGES]}
-    return "\n\n".join(docs_api.directive("toctree", "", dict(caption=caption, hidden="", maxdepth=1), "\n".join(found)) for caption, found in groups.items() if found)
+def contents():
+    "The table of contents for the front page: the chapters in order, then what belongs to none."
+    groups = {readable(folder): [page_of(path) for path in paths] for folder, paths in chapters().items()}
+    groups["Reference"] = ["names", *PROJECT_PAGES]
+    return "\n\n".join(api.directive("toctree", "", dict(caption=caption, hidden="", maxdepth=1), "\n".join(found))
+                       for caption, found in groups.items())
 
 
 def copy_images(images, folder):
@@ -174,23 +160,23 @@ def copy_images(images, folder):
 def build():
     "Prepare the pages and run Sphinx; return the modules, for the checks."
     shutil.rmtree(WORK, ignore_errors=True); shutil.rmtree(SITE, ignore_errors=True)
-    mods = docs_api.modules()
-    names = docs_api.known_names(mods) | {f"w2s_nb.{page_of(p)}": f"module:{page_of(p)}" for p in notebooks()}
+    mods = api.modules()
+    names = api.known_names(mods) | {f"w2s_nb.{page_of(p).replace('/', '.')}": f"module:{page_of(p)}" for p in notebooks()}
     pages = [prepare(path, mods, names) for path in notebooks()]
     images = [p.relative_to(NBS) for kind in ("png", "svg", "jpg", "gif") for p in NBS.rglob(f"*.{kind}")]
     copy_images(images, WORK)
     for page in PROJECT_PAGES: (WORK / f"{page}.md").write_text(markdown((ROOT / f"{page.upper()}.md").read_text(encoding="utf8"), names), encoding="utf8")
     (WORK / "names.md").write_text(overview(mods, pages, names), encoding="utf8")
     front = read_nb(WORK / "index.ipynb")
-    front.cells.append(mk_cell(contents(pages), "markdown"))
+    front.cells.append(mk_cell(contents(), "markdown"))
     write_nb(front, WORK / "index.ipynb")
     blob = f"{SETTINGS['git_url']}/blob/{SETTINGS['branch']}/"
-    (WORK.parent / "sources.json").write_text(json.dumps({name: blob + place for name, place in docs_api.source_lines(mods).items()}), encoding="utf8")
+    (WORK.parent / "sources.json").write_text(json.dumps({name: blob + place for name, place in api.source_lines(mods).items()}), encoding="utf8")
     static = WORK / "_static"
-    shutil.copytree(STATIC / "static", static)
+    shutil.copytree(HERE / "static", static)
     mathjax = next(f for f in files("sphinx-mathjax-offline") if f.name == "tex-svg.js" and f.parent.name == "mathjax")
     for file in (mathjax.locate(), next(f for f in files("plotly") if f.name == "plotly.min.js").locate()): shutil.copy(file, static)
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-j", "auto", "-W", "--keep-going", "-c", STATIC, "-d", WORK.parent / "doctrees", WORK, SITE])
+    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-j", "auto", "-W", "--keep-going", "-c", HERE, "-d", WORK.parent / "doctrees", WORK, SITE])
     if done.returncode: sys.exit("Sphinx found the problems above; the site was built as far as it could be.")
     copy_images(images, SITE)  # for <picture> and other HTML of the notebooks
     for leftover in (SITE / "_static").rglob("*.html"): leftover.unlink()  # the theme's own templates
