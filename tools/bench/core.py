@@ -39,7 +39,7 @@ def batch_of(rows, length):
 def one_step(model_folder, rows, micro_batch, length):
     "Resident memory that one logconf step adds, in MiB (run in a process of its own)."
     import resource
-    from w2s_nb.learning.losses import LOSSES
+    from w2s_nb.learning.more_losses import LOSSES
     from w2s_nb.models.text_models import load_classifier, model_spec
     from w2s_nb.learning.training import backward
     model, loss = load_classifier(model_spec(model_folder), 2), partial(LOSSES["logconf"], step_frac=0.5)
@@ -70,7 +70,7 @@ def seconds(call, repeats=7):
 
 def micro_batches(folder, length=128):
     "Time of a step: whole batch, against the exact gradient in micro-batches."
-    from w2s_nb.learning.losses import LOSSES
+    from w2s_nb.learning.more_losses import LOSSES
     from w2s_nb.models.text_models import load_classifier, model_spec
     from w2s_nb.learning.training import backward
     model, batch = load_classifier(model_spec(doll(folder / "speed", 128, 4, length)), 2), batch_of(32, length)

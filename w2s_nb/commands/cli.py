@@ -225,11 +225,11 @@ def settings(
 ) -> dict:
     "The fields of `RunConfig` that the options mean; the loss options by loss."
     from w2s_nb.runs.config import PRESETS
-    from w2s_nb.learning.losses import loss_options
+    from w2s_nb.learning.more_losses import loss_defaults
     from w2s_nb.data.runtime import ConfigError, check_choice
     o, preset = options, dict(PRESETS[check_choice("preset", options.preset, PRESETS)])
     if o.linear_probe and o.tune not in (None, "probe"): raise ConfigError(f"linear_probe and tune={o.tune!r} contradict each other: give one of them.")
-    known = {loss: loss_options(loss) for loss in losses}
+    known = {loss: loss_defaults(loss) for loss in losses}
     for name in o.loss_options:
         if not any(name in options for options in known.values()): raise ConfigError(f"None of the losses {', '.join(losses)} has an option {name!r}.")
     by_loss = {loss: preset.get("loss_options", {}).get(loss, {}) | {name: value for name, value in o.loss_options.items() if name in known[loss]}

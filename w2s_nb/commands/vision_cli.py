@@ -60,10 +60,10 @@ def vision_configs(
     task: str,              # name of the images
 ) -> list:
     "The runs that the options mean."
-    from w2s_nb.learning.losses import loss_options
+    from w2s_nb.learning.more_losses import loss_defaults
     from w2s_nb.data.runtime import ConfigError
     from w2s_nb.runs.vision import vision_plan
-    o, known = options, [loss_options(loss) for loss in options.losses]
+    o, known = options, [loss_defaults(loss) for loss in options.losses]
     for name in o.loss_options:
         if not all(name in k for k in known):
             raise ConfigError(f"Option {name!r} is not one of each of the losses {', '.join(o.losses)}: run them one by one.")
