@@ -86,7 +86,7 @@ def slice_of(
         raise ConfigError(f"slices={config.slices} of {len(rows.transfer)} transfer rows: there must be a row for each. Lower slices, or raise n_docs.")
     own = np.array_split(np.array(rows.transfer["id"][:]), config.slices)[config.stage - 1]
     if _share_groups(config, rows.transfer):
-        part = deal(rows.transfer, [1 / config.slices] * config.slices, [config.seed, 0, 12], grouped=True)
+        part = deal(rows.transfer["group"][:], [1 / config.slices] * config.slices, [config.seed, 0, 12])
         own = np.array(rows.transfer["id"][:])[part == config.stage - 1]
     index = np.flatnonzero(np.isin(half.ids, own))
     if not len(index): raise ConfigError(f"max_ctx={config.max_ctx} leaves no row in slice {config.stage} of {config.slices}: raise max_ctx, or lower slices.")
@@ -159,7 +159,7 @@ def held_out_rows(
     "Which rows are not trained on: a random share, by passage where halves are grouped and rows share passages."
     share, seed = config.held_out, [config.seed, 0, 10]                                           # a stream of its own, as in `w2s_nb.learning.labels`
     out = np.zeros(len(labelled), bool)
-    if share and _share_groups(config, rows): out = np.isin(labelled.ids, np.array(rows["id"][:])[deal(rows, [share, 1 - share], seed, grouped=True) == 0])
+    if share and _share_groups(config, rows): out = np.isin(labelled.ids, np.array(rows["id"][:])[deal(rows["group"][:], [share, 1 - share], seed) == 0])
     elif share: out[np.random.default_rng(seed).permutation(len(labelled))[:round(share * len(labelled))]] = True
     if share and not 0 < out.sum() < len(labelled):
         raise ConfigError(f"held_out={share} of {len(labelled)} rows is {out.sum()}: both parts need a row, so change held_out or raise n_docs.")
