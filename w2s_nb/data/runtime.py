@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DTYPES', 'ConfigError', 'check_choice', 'refused', 'check_at_least', 'check_positive', 'guard_torchvision',
            'pick_device', 'autocast', 'seed_everything', 'slug', 'cache_dir', 'Recent', 'html_rows', 'is_interactive',
-           'quiet_hub', 'Execution']
+           'page_style', 'quiet_hub', 'Execution']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
@@ -181,6 +181,19 @@ def is_interactive() -> bool:
     "Whether someone is watching: a Jupyter kernel, or standard error on a terminal."
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return type(shell).__name__ == "ZMQInteractiveShell" or sys.stderr.isatty()
+
+# %% ../../nbs/1_data/10_runtime.ipynb #eef10c9d
+def page_style(
+    figure,              # of plotly; changed in place
+    height: int = 370,   # in pixels
+):
+    "The figure with a transparent ground and gray text, so that it can be read on a light page and on a dark one."
+    clear, faint = "rgba(0,0,0,0)", "rgba(128,128,128,.25)"
+    figure.update_layout(template="none", height=height, paper_bgcolor=clear, plot_bgcolor=clear,
+                         font=dict(color="#868686", size=13), margin=dict(l=60, r=15, t=40, b=100),
+                         legend=dict(orientation="h", yref="container", y=0.01, yanchor="bottom"))
+    figure.update_yaxes(gridcolor=faint, zerolinecolor="rgba(128,128,128,.7)", title_standoff=8)
+    return figure.update_xaxes(gridcolor=faint, zeroline=False, title_standoff=8)
 
 # %% ../../nbs/1_data/10_runtime.ipynb #quiet001
 @contextmanager

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from ..data.runtime import ConfigError, Execution, check_choice, is_interactive, slug
 from ..learning.labels import LabelSettings, label_needs
-from ..data.text_world import MICRO_LADDER
+from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, Identity, RunConfig, built_on, default_of, identify
 from .learn import prepare
 from .runs import stored_or_trained
