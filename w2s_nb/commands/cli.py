@@ -345,7 +345,7 @@ def w2s_sweep(
 
 
 def _sweep(t):
-    from w2s_nb.results.tables import results_table
+    from w2s_nb import results_table
     from w2s_nb.runs.config import LARGEST
     from w2s_nb.runs.sweeps import plan, run_all
     settings = run_settings(t, t.own.losses)
@@ -361,9 +361,7 @@ def report(
     folder: Path,  # where results.csv and transfer.html go
 ) -> None:
     "Print the accuracies and the median PGR of a table, and write both table and plot."
-    from w2s_nb.results.drawing import save_figure
-    from w2s_nb.results.figures import plot_transfer
-    from w2s_nb.results.tables import save_table
+    from w2s_nb import plot_transfer, save_figure, save_table
     print(accuracy_text(table) + medians_text(table))
     written = [folder / "results.csv"]
     save_table(table, written[0])
@@ -378,8 +376,7 @@ def medians_text(
 ) -> str:
     "The median PGR by task and loss; nothing where no student has a smaller supervisor and a ceiling."
     from w2s_nb.data.runtime import ConfigError
-    from w2s_nb.results.pgr import median_pgr_table
-    from w2s_nb.results.tables import compact
+    from w2s_nb.results.pgr import compact, median_pgr_table
     try: medians = compact(median_pgr_table(table)).to_string(index=False)
     except ConfigError: return ""
     return "\n\nMedian PGR over pairs of different models with ceiling above supervisor, 95 % interval\n" + medians
@@ -467,7 +464,8 @@ def w2s_table(
 
 
 def _table(t):
-    from w2s_nb.results.tables import compact, results_table, save_table
+    from w2s_nb import results_table, save_table
+    from w2s_nb.results.pgr import compact
     table = results_table(t.own.results_folder, ceiling=t.own.ceiling)
     print(compact(table).to_string(index=False) + medians_text(table))
     if t.own.out: save_table(table, t.own.out)
@@ -483,9 +481,8 @@ def w2s_plot(
 
 def _plot(t):
     from w2s_nb.data.runtime import check_choice
-    from w2s_nb.results.drawing import save_figure
-    from w2s_nb.results.figures import FIGURES, plot_transfer
-    from w2s_nb.results.tables import results_table
+    from w2s_nb import plot_transfer, results_table, save_figure
+    from w2s_nb.results.figures import FIGURES
     for name in t.own.figures: check_choice("figure", name, FIGURES)
     table = results_table(t.own.results_folder, ceiling=t.own.ceiling)
     there = sorted(table.task.unique())
