@@ -41,9 +41,10 @@ def random_models(folder, tokenizer, sizes):
 def through_backbone(config, half, n_classes, given, device, options):
     "What `w2s_nb.runs.learn.begin` would give a probe if there were no cache."
     from w2s_nb.runs.learn import fine_tuned
-    from w2s_nb.models.text_models import load_classifier, model_spec
-    spec = model_spec(config.model)
-    return fine_tuned(load_classifier(spec, n_classes, "probe", dtype=config.dtype, device=device), spec.eval_batch), {}
+    from w2s_nb.data.runtime import Execution
+    from w2s_nb.models.text_models import ModelSettings, load_classifier, model_spec
+    spec, settings = model_spec(config.model), ModelSettings(tune="probe", dtype=config.dtype)
+    return fine_tuned(load_classifier(spec, n_classes, settings, execution=Execution(device=str(device))), spec.eval_batch), {}
 
 
 def timed(call):

@@ -20,8 +20,8 @@ from datasets import Dataset, load_from_disk
 from ..data.rows import TASKS, fingerprint, load_task, split_halves
 from ..learning.labels import is_control, label_needs, label_steps
 from ..learning.more_losses import LOSSES, check_loss
-from ..models.text_models import TUNES, context_length, load_config, load_tokenizer, model_fingerprint, model_spec
-from ..data.runtime import DTYPES, ConfigError, check_choice, html_rows, slug
+from ..models.text_models import context_length, load_config, load_tokenizer, model_fingerprint, model_spec
+from ..data.runtime import DTYPES, ConfigError, Execution, check_choice, html_rows, slug
 from ..data.tokens import Tokens, tokenize
 from ..learning.training import OPTIMIZERS, SCHEDULES, STOPS
 
@@ -124,7 +124,7 @@ def check_config(
     config: RunConfig,  # the configuration
 ) -> None:
     "Raise a `ConfigError` that names the first value that breaks a rule."
-    check_choice("dataset", config.task, TASKS); check_choice("tune", config.tune, (*TUNES, "lp_ft", "prompt")); check_choice("stop", config.stop, STOPS); check_choice("head", config.head, ("zero", "unembedding"))
+    check_choice("dataset", config.task, TASKS); check_choice("tune", config.tune, ("full", "lora", "probe", "lp_ft", "prompt")); check_choice("stop", config.stop, STOPS); check_choice("head", config.head, ("zero", "unembedding"))
     check_choice("schedule", config.schedule, SCHEDULES); check_choice("subset", config.subset, ("first", "random"))
     for name, choices in dict(optimizer=[*OPTIMIZERS, "lbfgs"], dtype=DTYPES, train_half=("weak", "transfer")).items():
         if getattr(config, name) is not None: check_choice(name, getattr(config, name), choices)
@@ -251,8 +251,8 @@ def load_rows(
 # %% ../../nbs/5_runs/50_config.ipynb #b17ef6d1
 @lru_cache(maxsize=16)
 def _tokenizer(spec, model_hash, trust_remote_code):
-    positions = context_length(load_config(spec, trust_remote_code))          # first: without a connection this fails sooner
-    return load_tokenizer(spec, trust_remote_code), positions
+    positions = context_length(load_config(spec, execution=Execution(trust_remote_code=trust_remote_code)))          # first: without a connection this fails sooner
+    return load_tokenizer(spec, Execution(trust_remote_code=trust_remote_code)), positions
 
 
 def tokenizer_of(

@@ -9,7 +9,7 @@ __all__ = ['read_weak_labels', 'with_labels', 'Given', 'slice_of', 'changed_labe
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20003
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -24,10 +24,10 @@ from ..models.features import features
 from ..learning.labels import Labelled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
-from ..models.text_models import load_classifier, load_language_model, model_spec, unembeddings
+from ..models.text_models import ModelSettings, load_classifier, load_language_model, model_spec, unembeddings
 from ..learning.probes import FeatureBatch, LinearProbe, ProbeModel, Solver, linear_probe, put_head
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
-from ..data.runtime import ConfigError, seed_everything
+from ..data.runtime import ConfigError, Execution, seed_everything
 from ..data.tokens import Tokens, batch_order, make_batch
 from ..learning.training import Stepper, check_steps, fit, language_loss, make_optimizer, make_schedule, make_stepper, predict_logits, watch
 
@@ -139,7 +139,7 @@ def changed_labels(
         text = dict(zip(half_rows["id"][:], map(" ".join, texts)))
         beside["txt"] = np.array([text[id] for id in ids])
     if "features" in needs:
-        middle = lambda t: (layers := features(model_spec(config.model), t, **options))[layers.n_layers // 2].astype(np.float32)   # ([E])
+        middle = lambda t: (layers := features(model_spec(config.model), t, execution=Execution(**options)))[layers.n_layers // 2].astype(np.float32)   # ([E])
         beside["features"] = middle(labelled) if labelled.other is None else middle(labelled) - middle(labelled.other)
     if "strong" in needs: beside["strong"] = _soft(given.beside[-1:], ids)[0]
     if "ladder" in needs: beside["ladder"] = _soft(given.beside, ids)
@@ -193,7 +193,8 @@ def read_texts(
 ) -> tuple[nn.Module, dict]:         # the backbone; steps, first_loss, last_loss (nats a token), seconds
     "Generative fine-tuning: a language model trained on the texts, without its language-model head afterwards."
     seed_everything(config.seed)
-    lm = load_language_model(model_spec(config.model), config.dtype, device, config.dropout, checkpointing, trust_remote_code)
+    lm = load_language_model(model_spec(config.model), ModelSettings(dtype=config.dtype, dropout=config.dropout),
+                             Execution(device=str(device), checkpointing=checkpointing, trust_remote_code=trust_remote_code))
     order = batch_order(len(half), config.batch_size, config.generative_epochs, config.seed, config.reshuffle, config.drop_last)
     optimizer = make_optimizer(config.optimizer, lm, config.generative_lr, config.weight_decay, config.beta2)
     start, schedule = time.time(), make_schedule(config.schedule, optimizer, len(order))
@@ -227,7 +228,9 @@ def fine_tuned(
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20042
 def _last_layer(source, tokens, options):
     "Features of the last layer, (N, D); of pairs (N, 2, D)."
-    of = lambda t: features(source, t, "fp32", "last", **options)[0]
+    options = dict(options)
+    dtype = options.pop("dtype", None)
+    of = lambda t: features(source, t, "last", "fp32", dtype, Execution(**options))[0]
     return of(tokens) if tokens.other is None else np.stack([of(tokens), of(tokens.other)], 1)
 
 
@@ -264,10 +267,11 @@ def begin(
     outputs, how = 1 if task.pairs else n_classes, dict(dtype=config.dtype, device=str(device), trust_remote_code=trust)
     if config.tune == "probe" and backbone is None:
         head = ProbeModel(_last_layer(spec, half, how).shape[-1], outputs).to(device)
-        if config.head == "unembedding": head.head.weight.data.copy_(unembeddings(spec, n_classes, trust))
+        if config.head == "unembedding": head.head.weight.data.copy_(unembeddings(spec, n_classes, Execution(trust_remote_code=trust)))
         return probed(head, spec, **how), read
-    model = load_classifier(spec, outputs, "full" if config.tune == "lp_ft" else config.tune, config.head, config.dtype, device, options["device_map"],
-                            config.dropout, checkpointing, config.lora, config.seed, trust, backbone)
+    settings = ModelSettings(**{f.name: getattr(config, f.name) for f in fields(ModelSettings) if hasattr(config, f.name)})
+    execution = Execution(device=str(device), device_map=options["device_map"], checkpointing=checkpointing, trust_remote_code=trust)
+    model = load_classifier(spec, outputs, settings, config.seed, backbone, execution)
     if config.tune == "probe": return probed(_OnFeatures(model), model, device=str(device)), read
     return fine_tuned(model, spec.eval_batch), read
 
@@ -341,5 +345,5 @@ def prompted(
     shots = train.select(np.random.default_rng([config.seed, 0, 11]).permutation(len(train))[:config.shots])
     ask = lambda t: prompt_tokens(t, shots, tokenizer, task.answers, context)
     for split in tokens.values(): ask(split)
-    answers, model = answer_tokens(tokenizer, train.labels.shape[1], task.answers)[1], load_language_model(spec, config.dtype, device, trust_remote_code=trust_remote_code)
+    answers, model = answer_tokens(tokenizer, train.labels.shape[1], task.answers)[1], load_language_model(spec, ModelSettings(dtype=config.dtype), Execution(device=str(device), trust_remote_code=trust_remote_code))
     return Learner(model, make_batch, lambda t: prompt_logits(model, ask(t), answers, spec.eval_batch))

@@ -31,7 +31,7 @@ from ..measuring.evaluation import Predictions, accuracy, agreement
 from ..learning.labels import labels_text
 from .learn import Given, begin, learning, prompted, training_tokens
 from ..models.text_models import Classifier, load_trained, model_spec, save_classifier
-from ..data.runtime import ConfigError, pick_device, seed_everything
+from ..data.runtime import ConfigError, Execution, pick_device, seed_everything
 from ..data.tokens import batch_order
 from ..learning.training import with_progress
 
@@ -57,7 +57,8 @@ class Run:
         "The trained classifier, in evaluation mode; a `ConfigError` if the run was stored without it."
         if not (self.path / "model").is_dir():
             raise ConfigError(f"The run {self.path.name} was stored without its model: train it again with keep_model=True, force=True.")
-        return load_trained(self.path / "model", model_spec(self.config.model), self.config.dtype, pick_device(device), trust_remote_code)
+        return load_trained(self.path / "model", model_spec(self.config.model), self.config.dtype,
+                            Execution(device=str(pick_device(device)), trust_remote_code=trust_remote_code))
 
     def row(self) -> dict:
         "The run as a row of a table: what was trained on what, and its test accuracy with standard error, interval and number of rows."

@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from .. import __version__
@@ -32,7 +32,7 @@ from ..data.runtime import slug
 from ..measuring.evaluation import Estimate, Predictions, accuracy, agreement
 from ..learning.labels import Labelled, apply_labels, label_needs, label_steps
 from ..learning.more_losses import LOSSES, ROWWISE, check_loss
-from ..models.networks import embed, image_model, image_model_fingerprint, load_network, weak_logits
+from ..models.networks import count_parameters, embed, network_fingerprint, network_spec, own_logits
 from ..learning.probes import LinearProbe, ProbeModel, Solver, feature_batches, fuse, knn_probe, linear_probe, probe_precision
 from .runs import _lock, _move_into_place
 from ..data.runtime import ConfigError, Execution, check_choice, pick_device
@@ -47,7 +47,7 @@ TUNES = ("own head", "probe", "lbfgs", "knn")  # the head that its weights bring
 class VisionConfig:
     "What a vision run's result depends on."
     task: str = "image_world"             # name of the images
-    model: str = "signs_resnet"           # a name that `w2s_nb.data.images.image_model` knows
+    model: str = "signs_resnet"           # a name that `w2s_nb.models.networks.network_spec` knows
     teacher: "VisionConfig | None" = None  # whose labels are learned; None: the ground truth
     members: tuple = ()                   # further supervisors, for labels such as "mean"
     labels: tuple = ()                    # functions of `w2s_nb.learning.labels` that the labels pass through
@@ -180,7 +180,7 @@ def vision_id(
     "Sixteen hexadecimal digits: a hash of everything that the result depends on."
     parts = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("teacher", "members", "labels", "model")}
     parts = {name: value for name, value in parts.items() if value is not None or name not in ("dtype", "probe_dtype")}
-    parts |= dict(weights=image_model_fingerprint(image_model(config.model, config.pretrained)), images=images.fingerprint,
+    parts |= dict(weights=network_fingerprint(network_spec(config.model, config.pretrained)), images=images.fingerprint,
                   labels=label_steps(config.labels), teacher=config.teacher and vision_id(config.teacher, images),
                   members=[vision_id(m, images) for m in config.members])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -275,6 +275,11 @@ def run_vision(
     return load_vision_run(path)
 
 # %% ../../nbs/5_runs/55_vision.ipynb #9400f1b2
+def _outputs(look, model, images, batch_size=None, workers=None, device=None, dtype=None):
+    "`embed` or `own_logits`."
+    return look(model, images, dtype=dtype, execution=Execution(device=device, eval_batch=batch_size, image_workers=workers))
+
+
 def _one_hot(images): return np.eye(len(images.classes), dtype=np.float32)[images.labels]
 
 
@@ -289,10 +294,10 @@ def run_logits(
     **how,            # of `embed`
 ) -> np.ndarray:      # (N, C) float32
     "What a run's network and head say about any images."
-    model = image_model(run.config.model, run.config.pretrained)
-    if run.config.tune == "own head": return weak_logits(model, images, **how)
+    model = network_spec(run.config.model, run.config.pretrained)
+    if run.config.tune == "own head": return _outputs(own_logits, model, images, **how)
     head = load_file(run.path / "head.safetensors")
-    return LinearProbe(head["weight"], head["bias"]).logits(embed(model, images, **how))
+    return LinearProbe(head["weight"], head["bias"]).logits(_outputs(embed, model, images, **how))
 
 
 def labelled_rows(
@@ -305,11 +310,11 @@ def labelled_rows(
     "The rows to learn, with the labels to learn: the ground truth, or the supervisors' through the functions on labels."
     learned = images.select(rows[config.train_half])
     if not teachers: return Labelled(learned.ids, _one_hot(learned), _one_hot(learned))
-    needs, strong = label_needs(config.labels), image_model(config.model, config.pretrained)
+    needs, strong = label_needs(config.labels), network_spec(config.model, config.pretrained)
 
     def labelled(some):
         soft = [_softmax(run_logits(t, some, **how | dict(dtype=t.config.dtype))) for t in teachers]
-        features = np.float32(embed(strong, some, **how)) if "features" in needs else None
+        features = np.float32(_outputs(embed, strong, some, **how)) if "features" in needs else None
         return Labelled(some.ids, soft[0], _one_hot(some), features=features, members=np.stack(soft) if "members" in needs else None)
 
     heldout = labelled(images.select(rows["heldout"])) if config.n_heldout else None
@@ -319,10 +324,10 @@ def labelled_rows(
 def _run(config, images, teachers, folder, how):
     "Learn, test, and write the folder."
     how = how | dict(dtype=config.dtype)
-    start, rows, model = time.time(), split_rows(images, config), image_model(config.model, config.pretrained)
+    start, rows, model = time.time(), split_rows(images, config), network_spec(config.model, config.pretrained)
     test = images.select(rows["test"])
     truth, weak = _one_hot(test), combined(teachers) if teachers else None
-    look, history, summary = weak_logits if config.tune == "own head" else embed, [], {}
+    look, history, summary = partial(_outputs, own_logits if config.tune == "own head" else embed), [], {}
     look(model, images.select(np.concatenate([rows[kind] for kind in (config.train_half, "heldout", "test")])), **how)  # all at once
     if config.tune == "own head": logits = look(model, test, **how)
     else:
@@ -376,10 +381,9 @@ def _save_head(probe, folder):
     save_file(weights, folder / "head.safetensors")
 
 
-@lru_cache(maxsize=32)
 def _n_params(name, what):
     "Parameters of a network, with the head of its weights (what='logits') or without."
-    with torch.device("meta"): return sum(p.numel() for p in load_network(image_model(name, pretrained=False), what).parameters())
+    return count_parameters(network_spec(name), what)
 
 
 def _summary(config, found, weak, seconds):
