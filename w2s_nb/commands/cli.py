@@ -225,14 +225,14 @@ def run_settings(
 ) -> dict:
     "The settings of `RunConfig` that the options mean; the loss options by loss."
     from w2s_nb.data.runtime import ConfigError, check_choice
-    from w2s_nb.learning.more_losses import loss_options
+    from w2s_nb.learning.more_losses import loss_defaults
     from w2s_nb.runs.config import PRESETS
     given, preset = dict(typed.settings), PRESETS[check_choice("preset", typed.own.preset, PRESETS)]
     if typed.own.linear_probe:
         if given.get("tune", "probe") != "probe":
             raise ConfigError(f"linear_probe and tune={given['tune']!r} contradict each other: give one of them.")
         given["tune"] = "probe"
-    options, known = given.pop("loss_options", {}), {loss: loss_options(loss) for loss in losses}
+    options, known = given.pop("loss_options", {}), {loss: loss_defaults(loss) for loss in losses}
     for name in options:
         if not any(name in has for has in known.values()):
             raise ConfigError(f"None of the losses {', '.join(losses)} has an option {name!r}.")
