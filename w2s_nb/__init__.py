@@ -6,8 +6,9 @@ from importlib import import_module as _import_module
 #: name -> its module; each is imported when a name of it is first used, so that `--help` stays quick
 _HOMES = {name: module for module, names in (
     ("data.runtime", "ConfigError"),
-    ("data.text_world", "MICRO_LADDER MICRO_TASKS"),
+    ("data.text_world", "MICRO_TASKS"),
     ("data.rows", "TASKS Task load_task split_halves register_task task_from_hub task_from_rows"),
+    ("models.ladder", "MICRO_LADDER"),
     ("models.text_models", "MODELS ModelSpec register_model"),
     ("learning.more_losses", "LOSSES"),
     ("measuring.evaluation", "Predictions accuracy agreement pgr"),
