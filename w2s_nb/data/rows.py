@@ -163,19 +163,18 @@ def split_halves(
 
 # %% ../../nbs/1_data/15_rows.ipynb #dea1a002
 def deal(
-    rows: Dataset,          # formatted rows
-    shares,                 # of each part, adding up to 1
-    seed,                   # of the draw
-    grouped: bool = False,  # keep rows of one group in one part
-) -> np.ndarray:            # (N,) the number of each row's part
+    names: np.ndarray,   # (N,) ids, or groups whose rows stay together
+    shares,              # of each part, adding up to 1
+    seed,                # of the draw
+) -> np.ndarray:         # (N,) the number of each row's part
     "Deal rows out to parts of these sizes, to within half a group; a `ConfigError` if a part stays empty."
-    names, member = np.unique(rows["group" if grouped else "id"][:], return_inverse=True)
+    names, member = np.unique(names, return_inverse=True)
     order, size = np.random.default_rng(seed).permutation(len(names)), np.bincount(member)
     middle = np.cumsum(size[order]) - size[order] / 2
     part = np.empty(len(names), int)
-    part[order] = np.searchsorted(np.cumsum(shares)[:-1] * len(rows), middle, side="right")
+    part[order] = np.searchsorted(np.cumsum(shares)[:-1] * len(member), middle, side="right")
     if len(np.unique(part)) < len(shares):
-        raise ConfigError(f"{len(rows)} rows{f' in {len(names)} groups' if grouped else ''} are too few for parts of {', '.join(f'{s:.0%}' for s in shares)}: "
+        raise ConfigError(f"{len(member)} rows in {len(names)} groups are too few for parts of {', '.join(f'{s:.0%}' for s in shares)}: "
                           "one of them would be empty. Read more rows, or ask for fewer parts.")
     return part[member]
 
