@@ -1,6 +1,6 @@
 # The names of the package itself: the module of each, for editors and for lazy_loader, which reads this file.
 from .data.runtime import ConfigError as ConfigError
-from .data.text_world import MICRO_LADDER as MICRO_LADDER
+from .models.ladder import MICRO_LADDER as MICRO_LADDER
 from .data.text_world import MICRO_TASKS as MICRO_TASKS
 from .data.tasks import TASKS as TASKS
 from .data.tasks import Task as Task
@@ -12,7 +12,7 @@ from .data.rows import split_halves as split_halves
 from .models.text_models import MODELS as MODELS
 from .models.text_models import ModelSpec as ModelSpec
 from .models.text_models import register_model as register_model
-from .learning.losses import LOSSES as LOSSES
+from .learning.more_losses import LOSSES as LOSSES
 from .measuring.evaluation import Estimate as Estimate
 from .measuring.evaluation import Predictions as Predictions
 from .measuring.evaluation import accuracy as accuracy
@@ -22,8 +22,8 @@ from .measuring.intervals import accuracy_interval as accuracy_interval
 from .measuring.intervals import pgr_interval as pgr_interval
 from .runs.config import PRESETS as PRESETS
 from .runs.config import RunConfig as RunConfig
-from .runs.runs import Run as Run
-from .runs.runs import load_run as load_run
+from .runs.store import Run as Run
+from .runs.store import load_run as load_run
 from .runs.runs import train_run as train_run
 from .runs.sweeps import sweep as sweep
 from .results.pgr import compare_methods as compare_methods
