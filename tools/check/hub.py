@@ -112,8 +112,8 @@ class Hub(BaseHTTPRequestHandler):
             paths = json.loads(body)["paths"] if body.startswith("{") else parse_qs(body).get("paths", [])
             return json_of([entry(folder / p) for p in paths if (folder / p).exists()])
         files = [dict(rfilename=str(p.relative_to(folder))) for p in sorted(folder.rglob("*")) if p.is_file()]
-        return json_of(dict(id=part["repo"], sha=commit, private=False, disabled=False, gated=False, tags=[], downloads=0,
-                            likes=0, siblings=files))
+        card = dict(private=False, disabled=False, gated=False, tags=[], downloads=0, likes=0)
+        return json_of(dict(id=part["repo"], sha=commit, siblings=files, **card))
 
     do_HEAD = do_POST = do_GET
 

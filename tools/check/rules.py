@@ -81,8 +81,8 @@ def imports_lead_down():
         if number(path) < 10 or number(path) >= STUDIES: continue
         for id, cell in code_of(path):
             taken = {module for node in ast.walk(cell) for module, _ in imported(node) if module in home}
-            for module in sorted(taken):
-                if number(home[module]) > number(path): yield f"{path.name} [{id}] imports {module} of {home[module].name}"
+            for source_of in sorted({home[module] for module in taken}):
+                if number(source_of) > number(path): yield f"{path.name} [{id}] imports from {source_of.name}"
 
 
 def sources():
@@ -188,7 +188,7 @@ def dependencies_are_declared():
         for package in imported_packages(path):
             names = {canonical(d) for d in known.get(package, [package])}
             used |= names
-            if not names & (required | optional): yield f"{path.relative_to(ROOT)} imports {package}, which is not declared"
+            if not names & (required | optional): yield f"{path.relative_to(ROOT)} imports {package}: not declared"
     for name in sorted(required - used): yield f"settings.ini requires {name}, which no module imports"
 
 
