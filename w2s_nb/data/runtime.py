@@ -227,7 +227,7 @@ class Execution:
     trust_remote_code: bool = False       # allow code from a model's repository
     keep_model: bool = True               # store the trained weights
     force: bool = False                   # train again, and replace the stored run once the new one is whole
-    eval_every: int | None = None         # measure test accuracy every so many steps; None: at the end
+    eval_every: int | str | None = None   # measure test accuracy every so many steps, or after every "epoch"; None: at the end
     logger: Callable | None = None        # (config, name) -> context manager giving a function that takes each record
     progress: bool | None = None          # draw a bar; None: if someone is watching
     sync_command: str | None = None       # program called as `CMD download PATH ROOT` before a run and `CMD upload PATH ROOT` after
@@ -235,7 +235,7 @@ class Execution:
     def __post_init__(self):
         for name in ("micro_batch", "eval_batch", "eval_every"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and value != "epoch" and not (isinstance(value, int) and value >= 1):
                 raise ConfigError(f"{name}={value!r} must be at least 1; leave it out for the default.")
 
     place = property(lambda self: pick_device(self.device), doc="The torch device, checked to exist.")
