@@ -29,7 +29,7 @@ setup(
                  "Natural Language :: " + cfg["language"],
                  "Topic :: Scientific/Engineering :: Artificial Intelligence"],
     packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
-    package_data={cfg["lib_path"]: ["models/weights/**/*"]},
+    package_data={cfg["lib_path"]: ["py.typed", "*.pyi", "models/weights/**/*"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=shlex.split(cfg["requirements"]),
     extras_require=extras,

@@ -6,16 +6,20 @@ from importlib import import_module as _import_module
 #: name -> its module; each is imported when a name of it is first used, so that `--help` stays quick
 _HOMES = {name: module for module, names in (
     ("data.runtime", "ConfigError"),
-    ("data.text_world", "MICRO_LADDER MICRO_TASKS"),
+    ("data.text_world", "MICRO_TASKS"),
     ("data.rows", "TASKS Task load_task split_halves register_task task_from_hub task_from_rows"),
+    ("models.ladder", "MICRO_LADDER"),
     ("models.text_models", "MODELS ModelSpec register_model"),
     ("learning.more_losses", "LOSSES"),
     ("measuring.evaluation", "Predictions accuracy agreement pgr"),
     ("measuring.intervals", "accuracy_interval pgr_interval"),
     ("runs.config", "PRESETS RunConfig"),
     ("runs.runs", "Run load_run train_run"),
-    ("results.pgr", "results_table pgr_table median_pgr_table compare_methods plot_transfer save_table"),
+    ("results.tables", "save_table"),
+    ("results.collect", "results_table"),
+    ("results.pgr", "pgr_table median_pgr_table compare_methods"),
     ("results.drawing", "save_figure"),
+    ("results.transfer", "plot_transfer"),
 ) for name in names.split()}
 __all__ = list(_HOMES)   # not `sweep`, whose module has the same name: from w2s_nb.runs.sweeps import sweep
 

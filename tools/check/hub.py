@@ -28,7 +28,7 @@ for name in [name for name, task in TASKS.items() if task.hub]: print(name, *(le
 def repositories(folder):
     "Write folder/{datasets,models}/OWNER/NAME/REVISION/…: Parquet with a card, gzipped lines, scripts with a Parquet branch, models."
     import pandas as pd
-    from w2s_nb.data.text_world import MICRO_LADDER
+    from w2s_nb.models.ladder import MICRO_LADDER
     rows = {"sciq": ("question", "correct_answer", "distractor1", "distractor2", "distractor3", "support"), "boolq": ("passage", "question"),
             "cosmos_qa": ("context", "question", "answer0", "answer1", "answer2", "answer3"), "hh-rlhf": ("chosen", "rejected"),
             "amazon_polarity": ("title", "content"), "scripted": ("text",)}

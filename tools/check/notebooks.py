@@ -3,6 +3,8 @@
     python tools/check/notebooks.py test                 # every notebook; cells flagged slow, cuda or notest are skipped
     python tools/check/notebooks.py test --flags slow    # the slow cells too
     python tools/check/notebooks.py execute nbs/3_learning/30_losses.ipynb
+
+A test fails if a cell raises, or if the text that it shows is not the text that is stored (see outputs.py).
 """
 import argparse
 import os
@@ -13,23 +15,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chapters import ROOT, notebooks
+from chapters import ROOT, cells, notebooks
+from outputs import first_difference
 
 SKIP = {"slow", "cuda", "notest"}
 
 
 def run_one(path, flags, store, shell_type=None):
-    "Execute one notebook in this process; print its skips and its error; exit status 1 if a cell raised."
+    "Execute one notebook in this process; print its skips and what is wrong; exit status 1 if a cell raised or shows other text."
+    from nbdev.clean import clean_nb
     from execnb.nbio import read_nb, write_nb
     from execnb.shell import CaptureShell
     from nbdev.process import extract_directives
     os.chdir(path.parent)
-    nb, shell = read_nb(path), (shell_type or CaptureShell)(path)
+    nb, shell, ran = read_nb(path), (shell_type or CaptureShell)(path), set()
 
     def skipped(cell):
         if cell.cell_type != "code": return True
         directives = extract_directives(cell, remove=False)
-        return directives.get("eval:", [""])[0].lower() == "false" or (SKIP - flags) & directives.keys()
+        if directives.get("eval:", [""])[0].lower() == "false" or (SKIP - flags) & directives.keys(): return True
+        ran.add(cell.id)
 
     try: shell.run_all(nb, exc_stop=True, preproc=skipped)
     except Exception: print(shell.prettytb(fname=path), file=sys.stderr)
@@ -38,7 +43,12 @@ def run_one(path, flags, store, shell_type=None):
             for line in "".join(out.get("text", "")).splitlines():
                 if line.startswith("skipped:"): print(f"  {path.name}: {line}")
     if shell.exc: sys.exit(1)
-    if store: write_nb(nb, path)
+    if store:
+        clean_nb(nb)
+        write_nb(nb, path)
+    elif problem := first_difference(cells(path), nb.cells, ran):
+        print(f"  stored outputs are not those of this code: {problem}")
+        sys.exit(1)
 
 
 def spawn(path, action, flags, workers, program=__file__):
@@ -70,7 +80,7 @@ def main():
     parser.add_argument("--flags", default="", help="space-separated flags of cells to run that are normally skipped")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="notebooks at a time")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     paths = notebooks(args.paths)
     if args.alone: return run_one(paths[0], set(args.flags.split()), args.action == "execute")
     failed = run_all(paths, args.action, args.flags, args.workers)

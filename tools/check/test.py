@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chapters import PACKAGE, ROOT, module_file, module_names, module_of, notebooks, page_of, settings
+from chapters import PACKAGE, ROOT, module_names, module_of, notebooks, page_of, settings
 from notebooks import run_all
 
 MODULES = module_names()
@@ -25,9 +25,9 @@ def output_of(command, **options):
     return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
 
 
-def check_pyflakes():
+def check_ruff():
     "No undefined or unused names in the exported modules and the tools."
-    return output_of([sys.executable, "-m", "pyflakes", *map(str, [*map(module_file, MODULES), *(ROOT / "tools").rglob("*.py")])])
+    return output_of([sys.executable, "-m", "ruff", "check", "--select", "F,E9,E401", "--output-format", "concise", "w2s_nb", "tools"])
 
 
 def check_imports():
@@ -86,7 +86,7 @@ def check_hub():
     return output_of([sys.executable, str(ROOT / "tools" / "check" / "hub.py")])
 
 
-CHECKS = {"readme": check_readme, "pyflakes": check_pyflakes, "fresh imports": check_imports, "export is current": check_export,
+CHECKS = {"readme": check_readme, "ruff": check_ruff, "fresh imports": check_imports, "export is current": check_export,
           "public names": check_public_names, "documentation": check_documentation, "commands": check_help, "hub": check_hub}
 
 

@@ -331,7 +331,7 @@ def w2s_sweep(
 
 def _sweep(o):
     from w2s_nb.runs.config import LARGEST
-    from w2s_nb.results.pgr import results_table
+    from w2s_nb.results.collect import results_table
     from w2s_nb.runs.sweeps import plan, run_all
     configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, o.ceiling, LARGEST[o.preset], o.students_only, **settings(o, o.losses))
     print(f"{len(configs)} runs in {root_of(o)}", flush=True)
@@ -346,7 +346,8 @@ def report(
 ) -> None:
     "Print the accuracies and the median PGR of a table, and write both table and plot."
     from w2s_nb.results.drawing import save_figure
-    from w2s_nb.results.pgr import plot_transfer, save_table
+    from w2s_nb.results.tables import save_table
+    from w2s_nb.results.transfer import plot_transfer
     print(accuracy_text(table) + medians_text(table))
     written = [folder / "results.csv"]
     save_table(table, written[0])
@@ -442,7 +443,9 @@ def w2s_table(
 
 
 def _table(o):
-    from w2s_nb.results.pgr import compact, results_table, save_table
+    from w2s_nb.results.collect import results_table
+    from w2s_nb.results.pgr import compact
+    from w2s_nb.results.tables import save_table
     table = results_table(o.results_folder, ceiling=o.ceiling)
     print(compact(table).to_string(index=False) + medians_text(table))
     if o.out: save_table(table, o.out)
@@ -459,7 +462,8 @@ def w2s_plot(
 def _plot(o):
     from w2s_nb.results.drawing import save_figure
     from w2s_nb.results.figures import FIGURES
-    from w2s_nb.results.pgr import plot_transfer, results_table
+    from w2s_nb.results.collect import results_table
+    from w2s_nb.results.transfer import plot_transfer
     from w2s_nb.data.runtime import check_choice
     for name in o.figures: check_choice("figure", name, FIGURES)
     table = results_table(o.results_folder, ceiling=o.ceiling)

@@ -28,7 +28,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from ..data.image_world import NETWORKS, networks_dir
+from .ladder import NETWORKS, networks_dir
 from ..data.images import Images, PixelBatch, Pixels, readable
 from .features import cached_rows, weights_fingerprint
 from .text_models import ModelSettings, file_hash, trained_part

@@ -29,7 +29,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..data.text_world import MICRO_LADDER
+from .ladder import MICRO_LADDER
 from ..data.tokens import Batch
 
 # %% ../../nbs/2_models/21_text_models.ipynb #e7f6c011

@@ -15,7 +15,8 @@ from ..measuring.intervals import (PGR, accuracy_interval, median_pgr, paired_di
                                         pgr_pairs)
 from .collect import answers_of, as_table
 from .found import Answers
-from .tables import SETTINGS, as_value, chain_text, goes_without_saying, short_names, value_text, varying
+from .tables import (SETTINGS, as_value, cell_key, chain_text, goes_without_saying, short_names,
+                                   value_text, varying)
 from ..runs.config import DATA_FIELDS
 
 # %% ../../nbs/6_results/63_pgr.ipynb #pa1r0001
@@ -77,8 +78,8 @@ def pgr_estimates(
     "(what its runs have in common, its rows, its PGR) for every pair; pairs of the same rows are drawn together."
     table, groups, found = as_table(table, ceiling), {}, []
     for pair, rows in _repetitions(table):
-        data = [pair[k] for k in DATA_FIELDS if k in pair]
-        groups.setdefault((pair["task"], *(None if v != v else v for v in data)), []).append((pair, rows))
+        data = cell_key(pair[k] for k in DATA_FIELDS if k in pair)
+        groups.setdefault(data, []).append((pair, rows))
     for pairs in groups.values():
         sides = {i: _by_seed(table, rows) for i, (_, rows) in enumerate(pairs)}
         if all(sides.values()):
@@ -166,7 +167,7 @@ def median_pgr_table(
     columns = ["loss", *varying(table)]
     for pair, _, p in pgr_estimates(table, n_boot, seed, level, method):
         if pair["chain"][0] == pair["model"]: continue
-        how = tuple(None if pair[c] != pair[c] else pair[c] for c in columns)
+        how = cell_key(pair[c] for c in columns)
         groups.setdefault((pair["task"], how), []).append(p)
     for (task, how), found in groups.items():
         row, e = _median_row(found, keep, level, dict(task=task) | dict(zip(columns, how)))
@@ -201,7 +202,7 @@ def _pairs_of_both(estimates, picks, shared):
         if pair["chain"][0] == pair["model"]: continue
         for side in (0, 1):
             if i not in picks[side]: continue
-            how = tuple(None if pair[c] != pair[c] else pair[c] for c in shared)
+            how = cell_key(pair[c] for c in shared)
             who = pair["chain"], pair["chain_losses"], pair["model"]
             groups.setdefault((pair["task"], how), {}).setdefault(who, {})[side] = p
     return groups

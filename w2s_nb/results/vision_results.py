@@ -14,9 +14,7 @@ import plotly.graph_objects as go
 
 from ..data.runtime import slug
 from ..measuring.evaluation import agreement
-from .figures import draw_points
-from .more_figures import plot_bars
-from .transfer import TRUTH
+from .figures import TRUTH, draw_points, plot_bars
 from ..measuring.intervals import accuracy_interval, pgr_pairs
 from ..learning.labels import label_steps
 from ..data.runtime import ConfigError

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from .config import DATA_FIELDS, RunConfig, built_on, is_stored, load_rows, load_tokens
 from ..learning.labels import label_needs
-from ..data.text_world import MICRO_LADDER
+from ..models.ladder import MICRO_LADDER
 from ..models.text_models import model_spec
 from .runs import Run, train_run
 from ..data.runtime import ConfigError, check_choice
