@@ -1,6 +1,6 @@
 # The names of the package itself: the module of each, for editors and for lazy_loader, which reads this file.
 from .data.runtime import ConfigError as ConfigError
-from .data.text_world import MICRO_LADDER as MICRO_LADDER
+from .models.ladder import MICRO_LADDER as MICRO_LADDER
 from .data.text_world import MICRO_TASKS as MICRO_TASKS
 from .data.tasks import TASKS as TASKS
 from .data.tasks import Task as Task
@@ -12,7 +12,7 @@ from .data.rows import split_halves as split_halves
 from .models.text_models import MODELS as MODELS
 from .models.text_models import ModelSpec as ModelSpec
 from .models.text_models import register_model as register_model
-from .learning.losses import LOSSES as LOSSES
+from .learning.more_losses import LOSSES as LOSSES
 from .measuring.evaluation import Estimate as Estimate
 from .measuring.evaluation import Predictions as Predictions
 from .measuring.evaluation import accuracy as accuracy
@@ -29,9 +29,9 @@ from .runs.sweeps import sweep as sweep
 from .results.pgr import compare_methods as compare_methods
 from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table
-from .results.pgr import plot_transfer as plot_transfer
-from .results.pgr import results_table as results_table
-from .results.pgr import save_table as save_table
+from .results.transfer import plot_transfer as plot_transfer
+from .results.collect import results_table as results_table
+from .results.tables import save_table as save_table
 from .results.drawing import save_figure as save_figure
 
 __version__: str
