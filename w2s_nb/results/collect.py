@@ -7,7 +7,7 @@ __all__ = ['METHOD_FIELDS', 'COLUMNS', 'results_table', 'answers_of', 'as_table'
 import json
 import os
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from ..data.runtime import ConfigError, check_choice
 from ..measuring.evaluation import agreement, join, pgr
 from .found import PREDICTIONS, Answers, agreement_columns, find_runs, full_config, read_run
 from .tables import SETTINGS, as_value, goes_without_saying, restored, settings_of, varying
-from ..runs.config import DATA_FIELDS
+from ..runs.config import ROW_SETTINGS, ChainSettings, LabelSettings, LossSettings, StopSettings
 
 # %% ../../nbs/6_results/62_collect.ipynb #4523540f
 #: a student may differ from its ceiling in these
-METHOD_FIELDS = ("teacher", "weak_labels", "train_half", "loss", "loss_options", "labels", "beside", "slices",
-                 "stop", "stop_checks", "held_out")
+METHOD_FIELDS = tuple(f.name for group in (ChainSettings, LossSettings, StopSettings, LabelSettings)
+                      for f in fields(group) if f.name != "backbone")
 
 
 def _key(config, leave_out=()):
@@ -59,7 +59,7 @@ class _Index:
         plain = config["loss"] == "xent" and not (config["labels"] or config["backbone"])
         return _is_truth(config) and plain and config["tune"] != "own_head"
 
-    def data(self, config): return _key({k: config[k] for k in ("model", *DATA_FIELDS)})
+    def data(self, config): return _key({k: config[k] for k in ("model", *ROW_SETTINGS)})
 
     def run_of(self, config):
         "The run with a teacher's configuration, or None."
@@ -160,7 +160,7 @@ def _beside(f, index, half):
         warnings.warn(f"{f.path} cannot be compared: {e}", stacklevel=6)
         weak = ceiling = None
     of = weak if members else teacher
-    if of and of.answers is not None and f.answers is not None and "agreement" not in f.measures:
+    if of and of.answers is not None and f.answers is not None and (members or "agreement" not in f.measures):
         for kind, e in agreement(f.answers, of.answers).items(): row |= agreement_columns(kind, e.value, e.se)
     paths = dict(weak_path=weak, teacher_path=teacher, ceiling_path=ceiling)
     return row | {name: run and run.path for name, run in paths.items()} | dict(

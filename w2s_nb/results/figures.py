@@ -56,10 +56,13 @@ def summary_bars(
     return pd.DataFrame(bars)
 
 # %% ../../nbs/6_results/67_figures.ipynb #pa1rbars
+def _learns_mean(pair): return bool(pair.get("beside")) and ("mean", ()) in pair["labels"]
+
+
 def _weak_text(pair, names):
     "What a figure calls the weak side of a pair."
-    together = "beside" in pair and pair["beside"] and any(name == "mean" for name, _ in pair["labels"])
-    return f"mean of {1 + len(pair['beside'])}" if together else chain_text(pair["chain"], pair["chain_losses"], names)
+    if _learns_mean(pair): return f"mean of {1 + len(pair['beside'])}"
+    return chain_text(pair["chain"], pair["chain_losses"], names)
 
 
 def pair_bars(
@@ -69,8 +72,10 @@ def pair_bars(
     "Supervisor, students and ceiling of every pair, with 95 % intervals over seeds and test rows."
     pairs, bars = pgr_table(table, n_boot), []
     names = short_names([*pairs.strong, *(m for chain in pairs.chain for m in chain)])
-    varied = [c for c in SETTINGS if c in pairs and c != "beside" and pairs[c].nunique() > 1]
-    for pair, method in zip(pairs.to_dict("records"), method_names(pairs, varied)):
+    records = pairs.to_dict("records")
+    own = pairs.assign(labels=[() if _learns_mean(pair) else pair["labels"] for pair in records])
+    varied = [c for c in SETTINGS if c in own and c != "beside" and own[c].nunique() > 1]
+    for pair, method in zip(records, method_names(own, varied)):
         setting = [pair["task"]] if pairs.task.nunique() > 1 else []
         weak = _weak_text(pair, names)
         setting.append(f"{weak} → {names[pair['strong']]}" if pairs.strong.nunique() > 1 else weak)
@@ -220,7 +225,7 @@ def learning_curves(
         measured = [record for record in _history(r, histories) if "eval_accuracy" in record]
         config = config_text(table.iloc[[i]]) if measured else ""
         for record in measured:
-            epoch = record["epoch"] if "epoch" in record else record["progress"] * r.epochs
+            epoch = round(record["progress"] * r.epochs, 6)
             rows.append(told | dict(epoch=epoch, accuracy=record["eval_accuracy"], config=config)
                         | {name: record.get(name, np.nan) for name in ("weak_agreement", "agreement")})
     return pd.DataFrame(rows, columns=_CURVES)

@@ -21,7 +21,7 @@ from ..data.runtime import ConfigError
 from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error
 from .tables import DEFAULTS
 from ..runs.config import PRESETS
-from ..runs.runs import Run
+from ..runs.store import SUMMARY, Run
 
 # %% ../../nbs/6_results/61_found.ipynb #answ0001
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ def _load_predictions(path):
 @lru_cache(maxsize=2048)
 def _read(path, stamp):
     "A run's folder; read again when its files have changed."
-    config, summary = (json.loads(Path(path, name).read_text()) for name in ("config.json", "results_summary.json"))
+    config, summary = (json.loads(Path(path, name).read_text()) for name in ("config.json", SUMMARY))
     if not isinstance(summary, dict) or "accuracy" not in summary:
         raise ConfigError("results_summary.json has no accuracy")
     file = Path(path, PREDICTIONS)
@@ -141,7 +141,7 @@ def read_run(
     path: str | Path,  # a run's folder
 ) -> Found:
     "A stored run, ours or the reference's; read once, and again when its files change."
-    files = [Path(path, name) for name in ("config.json", "results_summary.json", PREDICTIONS)]
+    files = [Path(path, name) for name in ("config.json", SUMMARY, PREDICTIONS)]
     return _read(str(path), tuple(f.stat().st_mtime_ns for f in files if f.is_file()))
 
 # %% ../../nbs/6_results/61_found.ipynb #3fdba35f
@@ -152,10 +152,10 @@ def run_folders(
     finished, half = [], []
     for folder, inner, files in os.walk(root):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        is_run = "results_summary.json" in files
+        is_run = SUMMARY in files
         is_run = is_run or "config.json" in files and _names_a_task(Path(folder, "config.json"))
         if not is_run: continue
-        (finished if {"config.json", "results_summary.json"} <= set(files) else half).append(Path(folder))
+        (finished if {"config.json", SUMMARY} <= set(files) else half).append(Path(folder))
         inner.clear()
     return sorted(finished), sorted(half)
 

@@ -17,7 +17,7 @@ from .collect import answers_of, as_table
 from .found import Answers
 from .tables import (SETTINGS, as_value, cell_key, chain_text, goes_without_saying, short_names,
                                    value_text, varying)
-from ..runs.config import DATA_FIELDS
+from ..runs.config import ROW_SETTINGS
 
 # %% ../../nbs/6_results/63_pgr.ipynb #pa1r0001
 def pair_columns(
@@ -36,7 +36,7 @@ def _repetitions(table):
         if rows.seed.duplicated().any():
             twice = rows[rows.seed.duplicated(keep=False)]
             warnings.warn(f"{twice.path.iloc[0]} and {twice.path.iloc[1]} are runs of the same pair and seed, made "
-                          "from other rows or weights: the first is used. Keep sweeps over other rows in a folder each.",
+                          "from other rows or weights: the first is used. Give sweeps over other rows other folders.",
                           stacklevel=4)
         pairs.append((rows[common].iloc[0].to_dict(), rows.drop_duplicates("seed")))
     return pairs
@@ -78,7 +78,7 @@ def pgr_estimates(
     "(what its runs have in common, its rows, its PGR) for every pair; pairs of the same rows are drawn together."
     table, groups, found = as_table(table, ceiling), {}, []
     for pair, rows in _repetitions(table):
-        data = cell_key(pair[k] for k in DATA_FIELDS if k in pair)
+        data = cell_key(pair[k] for k in ROW_SETTINGS if k in pair)
         groups.setdefault(data, []).append((pair, rows))
     for pairs in groups.values():
         sides = {i: _by_seed(table, rows) for i, (_, rows) in enumerate(pairs)}
@@ -262,6 +262,14 @@ def _varied(table):
     return {c: ["" if goes_without_saying(c, v) else value_text(v) for v in table[c]] for c in columns}
 
 
+def _accuracy_texts(table, intervals):
+    "Accuracies of the three, alone or with their intervals and the agreement."
+    if not intervals: return {f"{side} accuracy": table[f"{side}_accuracy"].map(_pm) for side in _SIDES}
+    ends = lambda value, of: zip(table[value], table[f"{of}_low"], table[f"{of}_high"])
+    shown = {f"{side} accuracy": [interval_text(*e, 3) for e in ends(f"{side}_accuracy", side)] for side in _SIDES}
+    return shown | dict(agreement=[interval_text(*e, 3) for e in ends("agreement", "agreement")])
+
+
 def _estimate_text(table):
     "The column of the table's estimate."
     for name, title in dict(median="median PGR", difference="PGR difference", pgr="PGR").items():
@@ -285,7 +293,8 @@ def _compact_runs(t):
 
 # %% ../../nbs/6_results/63_pgr.ipynb #c0mpact2
 def compact(
-    table: pd.DataFrame,  # of `results_table`, `pgr_table`, `median_pgr_table` or `compare_methods`
+    table: pd.DataFrame,      # of `results_table`, `pgr_table`, `median_pgr_table` or `compare_methods`
+    intervals: bool = False,  # of a table of pairs: accuracies with their intervals, and agreement with the supervisor
 ) -> pd.DataFrame:
     "The table for reading: the columns that matter, with uncertainties, as text."
     if "path" in table: return _compact_runs(table)
@@ -298,7 +307,7 @@ def compact(
         shown["methods"] = [f"{value_text(a)} − {value_text(b)}" for a, b in zip(table.method, table.minus)]
     if "loss" in table: shown["loss"] = table.loss
     shown |= _varied(table)
-    shown |= {f"{side} accuracy": table[f"{side}_accuracy"].map(_pm) for side in _SIDES if f"{side}_accuracy" in table}
+    if "gap" in table: shown |= _accuracy_texts(table, intervals)
     if "gap" in table: shown["gap"] = [interval_text(*of, 3) for of in zip(table.gap, table.gap_low, table.gap_high)]
     shown |= _estimate_text(table)
     return pd.DataFrame(shown | {c.removeprefix("n_"): table[c].astype("Int64") for c in table if c[:2] == "n_"})

@@ -9,22 +9,18 @@ __all__ = ['DEFAULTS', 'SETTINGS', 'TABLE_FILES', 'as_value', 'settings_of', 'va
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..data.runtime import ConfigError, check_choice
-from ..runs.config import DATA_FIELDS, RunConfig
+from ..runs.config import ROW_SETTINGS, RunConfig, default_of
 
 # %% ../../nbs/6_results/60_tables.ipynb #va1ue001
-def _default(f):
-    if f.default_factory is not MISSING: return f.default_factory()
-    return None if f.default is MISSING else f.default
-
-
-DEFAULTS = {f.name: _default(f) for f in fields(RunConfig)}
+#: setting -> its default
+DEFAULTS = {f.name: default_of(f) for f in fields(RunConfig)}
 #: settings that tell the runs of any table apart
 _WHICH = ("task", "model", "teacher", "weak_labels", "train_half", "loss", "seed")
 #: all other settings: where runs differ in one of these, they are different methods
@@ -51,7 +47,7 @@ def settings_of(
 
 def _run_cell(run, student):
     if not isinstance(run, dict): return as_value(run)
-    own = {"model", "lr", "optimizer", "dtype", "held_out", "train_half", "teacher", *DATA_FIELDS}
+    own = {"model", "lr", "optimizer", "dtype", "held_out", "train_half", "teacher", *ROW_SETTINGS}
     usual = lambda name: (as_value(DEFAULTS.get(name)), as_value(student.get(name)))
     special = {name: value for name, value in run.items() if name not in own and as_value(value) not in usual(name)}
     if run.get("teacher"): special["teacher"] = run["teacher"]["model"]
@@ -152,7 +148,7 @@ def restored(
 ) -> pd.DataFrame:
     "The table with tuples where it has JSON."
     out = {}
-    for name in table.columns[[isinstance(t, pd.StringDtype) or t == object for t in table.dtypes]]:
+    for name in table.select_dtypes(["object", "str"]):
         texts = table[name].dropna()
         if len(texts) and texts.map(lambda v: isinstance(v, str) and v[:1] + v[-1:] == "[]").all():
             out[name] = table[name].map(lambda v: _listed(json.loads(v)), na_action="ignore").astype(object)
