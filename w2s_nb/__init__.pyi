@@ -22,8 +22,8 @@ from .measuring.intervals import accuracy_interval as accuracy_interval
 from .measuring.intervals import pgr_interval as pgr_interval
 from .runs.config import PRESETS as PRESETS
 from .runs.config import RunConfig as RunConfig
-from .runs.runs import Run as Run
-from .runs.runs import load_run as load_run
+from .runs.store import Run as Run
+from .runs.store import load_run as load_run
 from .runs.runs import train_run as train_run
 from .runs.sweeps import sweep as sweep
 from .results.pgr import compare_methods as compare_methods

@@ -248,7 +248,7 @@ def check_steps(
 def watch(
     records: Iterable[dict],  # what `fit` yields
     model: nn.Module,         # what it trains
-    measures: dict[str, Callable],  # name -> function without arguments, giving a number
+    measure: Callable,        # takes nothing, gives {name: number}
     at,                       # steps after which to measure
     rule: str = "none",       # a name in `STOPS`
     rule_at=(),               # the steps among which the rule chooses
@@ -257,7 +257,7 @@ def watch(
     name, best, kept, weights = STOPS[check_choice("stop", rule, STOPS)], None, None, None
     measured = {*at, *(rule_at if name else ())}
     for record in records:
-        if record["step"] in measured: record |= {key: float(measure()) for key, measure in measures.items()}
+        if record["step"] in measured: record |= measure()
         if name and record["step"] in rule_at and (best is None or record[name] > best):
             if kept is not None: kept.pop("kept")
             best, kept, weights = record[name], record, {n: p.detach().cpu().clone() for n, p in model.named_parameters() if p.requires_grad}
