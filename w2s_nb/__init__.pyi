@@ -29,9 +29,9 @@ from .runs.sweeps import sweep as sweep
 from .results.pgr import compare_methods as compare_methods
 from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table
-from .results.pgr import plot_transfer as plot_transfer
-from .results.pgr import results_table as results_table
-from .results.pgr import save_table as save_table
+from .results.transfer import plot_transfer as plot_transfer
+from .results.collect import results_table as results_table
+from .results.tables import save_table as save_table
 from .results.drawing import save_figure as save_figure
 
 __version__: str

@@ -56,7 +56,8 @@ class ModelSpec:
 
     def __repr__(self):
         size = f"{self.n_params:,} parameters" if self.n_params else "size not known"
-        return f"ModelSpec({self.name}: {size}, {self.tune}, lr {self.lr:g}, {self.optimizer}, {self.dtype})"
+        start = "" if self.pretrained else ", random weights"
+        return f"ModelSpec({self.name}: {size}, {self.tune}, lr {self.lr:g}, {self.optimizer}, {self.dtype}{start})"
 
 # %% ../../nbs/2_models/21_text_models.ipynb #2c624232
 def default_lr(
