@@ -1,9 +1,10 @@
 """The chapters and their notebooks, read from the folders. Every tool asks here, so no list of them is kept anywhere.
 
-A chapter is a folder `nbs/N_name` and the package `w2s_nb/name`; the notebook `nbs/N_name/NN_x.ipynb` becomes the module
-`w2s_nb/name/x.py` if it exports anything, and the page `name/x.html` of the site.
+A chapter is a folder `nbs/N_name` and the package `w2s_nb/name`. The notebook `nbs/N_name/NN_x.ipynb` becomes the
+module `w2s_nb/name/x.py` if it exports anything, and the page `name/x.html` of the site.
 """
 import json
+import os
 import re
 from configparser import ConfigParser
 from pathlib import Path
@@ -76,27 +77,27 @@ def module_of(path):
 
 
 def heading(path):
-    "Title and `>` sentence of a notebook."
-    text = "\n".join(source(cell) for cell in cells(path)[:2] if cell["cell_type"] == "markdown")
-    title, sentence = re.search(r"^# (.+)", text, re.M), re.search(r"^> ((?:.+\n?)(?:> ?.+\n?)*)", text, re.M)
-    if title is None or sentence is None:
-        raise SystemExit(f"{Path(path).relative_to(ROOT)} has no title or no sentence: begin its first cell with `# Title` and `> One sentence.`")
-    return title[1].strip(), " ".join(line.lstrip("> ") for line in sentence[1].splitlines()).strip()
+    "Title and `>` sentence of a notebook; the file's name and '' where they are missing."
+    text = next((source(cell) for cell in cells(path) if cell["cell_type"] == "markdown"), "")
+    title, sentence = re.search(r"^# (.+)", text, re.M), re.search(r"^> .+(?:\n> ?.+)*", text, re.M)
+    lines = sentence[0].split("\n") if sentence else []
+    return title[1].strip() if title else Path(path).stem, " ".join(line.removeprefix("> ").strip() for line in lines)
 
 
 LIST = "<!-- list of notebooks: made from the folders by tools/chapters.py -->"
 
 
-def with_list(text):
-    "The front page's markdown with the list of notebooks where it has the mark for it; links as seen from nbs/."
+def with_list(text, folder=NBS):
+    "A text with the list of notebooks where it has the mark for it, with links as seen from `folder`."
     if LIST not in text: return text
     cfg = settings()
     colab = cfg["git_url"].replace("https://github.com", "https://colab.research.google.com/github")
+    blob = f"{colab}/blob/{cfg['branch']}"
     lines = ["| notebook | what you can do after reading it | in Colab |", "| --- | --- | --- |"]
     for folder, paths in chapters().items():
         lines.append(f"| **{readable(folder)}** | | |")
         for path in paths:
             title, sentence = heading(path)
-            place = path.relative_to(NBS).as_posix()
-            lines.append(f"| [{title}]({place}) | {sentence.replace('|', chr(92) + '|')} | [open]({colab}/blob/{cfg['branch']}/nbs/{place}) |")
+            place, address = os.path.relpath(path, folder), f"{blob}/{path.relative_to(ROOT).as_posix()}"
+            lines.append(f"| [{title}]({place}) | {sentence.replace('|', chr(92) + '|')} | [open]({address}) |")
     return text.replace(LIST, "\n".join(lines))

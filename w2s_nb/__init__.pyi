@@ -6,6 +6,7 @@ from .data.tasks import TASKS as TASKS
 from .data.tasks import Task as Task
 from .data.tasks import register_task as register_task
 from .data.tasks import task_from_hub as task_from_hub
+from .data.tasks import task_from_images as task_from_images
 from .data.tasks import task_from_rows as task_from_rows
 from .data.rows import load_task as load_task
 from .data.rows import split_halves as split_halves
@@ -29,9 +30,9 @@ from .runs.sweeps import sweep as sweep
 from .results.pgr import compare_methods as compare_methods
 from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table
-from .results.pgr import plot_transfer as plot_transfer
-from .results.pgr import results_table as results_table
-from .results.pgr import save_table as save_table
+from .results.transfer import plot_transfer as plot_transfer
+from .results.collect import results_table as results_table
+from .results.tables import save_table as save_table
 from .results.drawing import save_figure as save_figure
 
 __version__: str

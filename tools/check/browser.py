@@ -26,18 +26,23 @@ from chapters import ROOT
 from notebooks import SKIP
 
 SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 API, FIGURE = "learning/losses.html", "studies/paper.html"
 TUTORIAL = "start/reading_pgr.html"
 CLEAR = "learning/training.html"  # its figures have no ground of their own
-SIX = ["index.html", "learning/losses.html", "runs/config.html", "results/figures.html", "start/reading_pgr.html", "studies/paper.html"]
+PICTURED = ["index.html", "start/tour.html", "start/cookbook.html", "start/reading_pgr.html", "learning/losses.html",
+            "runs/config.html", "runs/runs.html", "results/figures.html", "studies/paper.html", "docs/glossary.html"]
+LOOKS = dict(light=dict(color_scheme="light"), dark=dict(color_scheme="dark"),
+             phone=dict(viewport=dict(width=390, height=844), is_mobile=True))
 IN_LAB = ["1_data/11_text_world.ipynb", "5_runs/53_runs.ipynb", "9_studies/99_paper.ipynb"]
 
 
 def chromium():
     "The path of a Chromium or Chrome, or None."
     named = os.environ.get("W2S_CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -56,12 +61,14 @@ def serve(folder):
 class Visit:
     "A page in a fresh context that notes console errors and requests to any other host."
     def __init__(self, browser, home, **options):
-        self.context, self.home, self.problems = browser.new_context(**(dict(viewport=dict(width=1280, height=900)) | options)), home, []
+        self.context = browser.new_context(**dict(viewport=dict(width=1280, height=900)) | options)
+        self.home, self.problems = home, []
         self.page = self.context.new_page()
         self.page.set_default_timeout(120_000)
         self.page.on("console", lambda m: m.type == "error" and self.problems.append(f"console: {m.text}"))
         self.page.on("pageerror", lambda e: self.problems.append(f"error: {e}"))
-        self.page.on("request", lambda r: r.url.startswith((home, "data:", "blob:")) or self.problems.append(f"request: {r.url}"))
+        ours = (home, "data:", "blob:")
+        self.page.on("request", lambda r: r.url.startswith(ours) or self.problems.append(f"request: {r.url}"))
         self.page.on("response", lambda r: r.status < 400 or self.problems.append(f"{r.status}: {r.url}"))
 
     def __enter__(self): return self
@@ -116,9 +123,16 @@ def test_figure_hover(browser, home):
             if figure.locator(".hoverlayer text").count(): break
         else: raise AssertionError("no value appeared under the pointer")
         buttons = figure.locator(".modebar-btn").evaluate_all("buttons => buttons.map(b => b.dataset.title)")
-        assert buttons and not any(re.search("share|cloud", b, re.I) for b in buttons), f"a button sends the figure elsewhere: {buttons}"
+        assert buttons, "the figure has no buttons"
+        assert not any(re.search("share|cloud", b, re.I) for b in buttons), f"a button sends the figure away: {buttons}"
         page.screenshot(path=SHOTS / "hover.png")
     assert not visit.problems, "\n".join(visit.problems)
+
+
+BRIGHT = """() => {
+  const t = document.querySelector('.figure-plotly .ytick text');
+  return t && !/^rgb\\((\\d|[1-9]\\d), /.test(getComputedStyle(t).fill);
+}"""
 
 
 def test_dark_mode(browser, home):
@@ -134,9 +148,9 @@ def test_dark_mode(browser, home):
         dark = page.evaluate(look)
         assert dark[0] == "dark" and dark[1] != light[1], f"{light} -> {dark}"
         text = page.locator(".figure-plotly .ytick text").first
-        bright = "() => { const t = document.querySelector('.figure-plotly .ytick text'); return t && !/^rgb\\((\\d|[1-9]\\d), /.test(getComputedStyle(t).fill) }"
-        with contextlib.suppress(Exception): page.wait_for_function(bright, timeout=20_000)     # the figures are drawn again
-        fill, ground = text.evaluate("t => getComputedStyle(t).fill"), text.evaluate("t => getComputedStyle(t.closest('.text_html')).backgroundColor")
+        with contextlib.suppress(Exception): page.wait_for_function(BRIGHT, timeout=20_000)  # figures are drawn again
+        fill = text.evaluate("t => getComputedStyle(t).fill")
+        ground = text.evaluate("t => getComputedStyle(t.closest('.text_html')).backgroundColor")
         assert ground == "rgba(0, 0, 0, 0)", f"the figure stands on {ground}"
         assert sum(map(int, re.findall(r"\d+", fill)[:3])) > 450, f"the figure's text is {fill} on a dark page"
     assert not visit.problems, "\n".join(visit.problems)
@@ -154,7 +168,7 @@ def test_phone(browser, home):
 
 
 def test_accessibility(browser, home):
-    "axe-core finds no serious violation on the front page, a page of API entries, a page of figures and a tutorial, light or dark."
+    "axe-core finds no serious violation on the front page, a tutorial, pages of entries and of figures."
     import axe_playwright_python
     axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
     found = []
@@ -166,16 +180,16 @@ def test_accessibility(browser, home):
                 page.evaluate(axe)
                 for v in page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]:
                     if v["impact"] in ("serious", "critical"):
-                        found.append(f"{name} ({scheme}): {v['impact']} {v['id']}: {v['help']}: {len(v['nodes'])}, first {v['nodes'][0]['html'][:160]}")
+                        first = v["nodes"][0]["html"][:160]
+                        found.append(f"{name} ({scheme}): {v['id']}: {v['help']}: {len(v['nodes'])}, first {first}")
     assert not found, "\n".join(found)
 
 
 def test_screenshots(browser, home):
-    "Six pages are pictured in light, dark and on a phone."
-    looks = dict(light=dict(color_scheme="light"), dark=dict(color_scheme="dark"), phone=dict(viewport=dict(width=390, height=844), is_mobile=True))
-    for look, options in looks.items():
+    "A page of each kind is pictured in light, dark and on a phone."
+    for look, options in LOOKS.items():
         with Visit(browser, home, **options) as visit:
-            for name in [n for n in SIX if (SITE / n).exists()]:
+            for name in [n for n in PICTURED if (SITE / n).exists()]:
                 page = visit.open(name)
                 page.wait_for_timeout(1500)
                 page.screenshot(path=SHOTS / f"{Path(name).stem}-{look}.png")
@@ -184,10 +198,15 @@ def test_screenshots(browser, home):
 @contextlib.contextmanager
 def jupyterlab(folder):
     "JupyterLab over a folder: -> address."
-    with socket.socket() as probe: probe.bind(("127.0.0.1", 0)); port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--allow-root",
-               "--expose-app-in-browser", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
-    env = os.environ | dict(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", JUPYTER_CONFIG_DIR=f"{folder}/.jupyter", HF_HUB_DISABLE_PROGRESS_BARS="1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    no_news = ["--LabApp.news_url=None",
+               "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", f"--ServerApp.root_dir={folder}",
+               "--IdentityProvider.token=", "--allow-root", "--expose-app-in-browser", *no_news]
+    env = os.environ | dict(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", JUPYTER_CONFIG_DIR=f"{folder}/.jupyter",
+                            HF_HUB_DISABLE_PROGRESS_BARS="1")
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     try:
         for _ in range(600):                                     # a busy machine takes a minute and more
@@ -198,18 +217,23 @@ def jupyterlab(folder):
     finally:
         server.terminate()
         try: server.wait(60)
-        except subprocess.TimeoutExpired: server.kill(); server.wait()
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def lab_copy(folder):
     "The notebooks without outputs, in a folder of their own; cells that the tests skip become text."
-    shutil.copytree(ROOT / "nbs", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "results"), dirs_exist_ok=True)
+    left_out = shutil.ignore_patterns(".ipynb_checkpoints", "results")
+    shutil.copytree(ROOT / "nbs", folder, ignore=left_out, dirs_exist_ok=True)
     for path in Path(folder).rglob("*.ipynb"):
         nb = json.loads(path.read_text(encoding="utf8"))
         for cell in nb["cells"]:
             if cell["cell_type"] != "code": continue
             flags = set(re.findall(r"^#\|\s*(\w+(?:: *false)?)", "".join(cell["source"]), re.M))
-            if flags & SKIP or "eval: false" in flags: cell.update(cell_type="raw"); del cell["outputs"], cell["execution_count"]
+            if flags & SKIP or "eval: false" in flags:
+                cell["cell_type"] = "raw"
+                del cell["outputs"], cell["execution_count"]
             else: cell["outputs"], cell["execution_count"] = [], None
         path.write_text(json.dumps(nb), encoding="utf8")
 
@@ -218,21 +242,27 @@ CELLS = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const cells = panel.content.widgets.filter(w => w.model.type === "code" && w.model.sharedModel.getSource().trim());
   const outputs = cells.flatMap(w => w.model.outputs.toJSON());
-  return {cells: cells.length, done: cells.filter(w => w.model.executionCount).length, status: panel.sessionContext.session?.kernel?.status,
+  return {cells: cells.length, done: cells.filter(w => w.model.executionCount).length,
+          status: panel.sessionContext.session?.kernel?.status,
           errors: outputs.filter(o => o.output_type === "error").map(o => `${o.ename}: ${o.evalue}`),
           figures: outputs.filter(o => o.data && "application/vnd.plotly.v1+json" in o.data).length};
 }"""
 FIND_FIGURE = """async () => {
   const content = window.jupyterapp.shell.currentWidget.content;
-  const at = content.widgets.findIndex(w => w.model.type === "code" && w.model.outputs.toJSON().some(o => o.data && "application/vnd.plotly.v1+json" in o.data));
+  const drawn = o => o.data && "application/vnd.plotly.v1+json" in o.data;
+  const at = content.widgets.findIndex(w => w.model.type === "code" && w.model.outputs.toJSON().some(drawn));
   content.activeCellIndex = at; await content.scrollToItem(at, "start");
 }"""
 
 
+SESSION = "window.jupyterapp.shell.currentWidget?.sessionContext"
+OPEN = "async path => await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}) && null"
+
+
 def run_in_lab(page, path, limit=900):
     "Open a notebook in JupyterLab and run all its cells; -> what became of them."
-    page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}) }", path)
-    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=120_000)
+    page.evaluate(OPEN, path)
+    page.wait_for_function(f"{SESSION}?.session?.kernel?.status === 'idle'", timeout=120_000)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     found, start = {}, time.time()
     while time.time() - start < limit:
@@ -259,7 +289,7 @@ def test_jupyterlab(browser, home):
                     try: page.locator(".jp-OutputArea .main-svg:visible").first.wait_for(timeout=60_000)
                     except Exception as error: problems.append(f"{name}: no figure is drawn ({error})")
                 page.screenshot(path=SHOTS / f"jupyterlab-{Path(name).stem}.png")
-                page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown() }")
+                page.evaluate(f"async () => {{ await {SESSION}.shutdown() }}")
     assert not problems, "\n".join(problems)
 
 
@@ -267,13 +297,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="tests to run (default: all)")
     names = parser.parse_args().names
-    tests = [f for name, f in globals().items() if name.startswith("test_") and (not names or name.removeprefix("test_") in names)]
+    found = {name.removeprefix("test_"): f for name, f in globals().items() if name.startswith("test_")}
+    tests = [f for name, f in found.items() if not names or name in names]
     path, failed = chromium(), 0
-    if path is None or not (SITE / "index.html").exists():
-        why = "no Chromium: install one or name it in W2S_CHROMIUM" if path is None else "no site: run tools/site/build.py first"
-        for test in tests: print(f"skipped  {test.__name__} ({why})")
-        print("0 passed, 0 failed")
-        return
+    if path is None: sys.exit("No test was run: there is no Chromium. Install one, or name it in W2S_CHROMIUM.")
+    if not (SITE / "index.html").exists(): sys.exit("No test was run: there is no site. Run `make test-browser`.")
     from playwright.sync_api import sync_playwright
     if not names: shutil.rmtree(SHOTS, ignore_errors=True)
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -283,7 +311,8 @@ def main():
             try: problem = test(browser, home)
             except Exception as error: problem = str(error) or traceback.format_exc()
             failed += bool(problem)
-            print(f"{'FAILED' if problem else 'passed'}  {test.__name__}", *([problem] if problem else []), sep="\n", flush=True)
+            print(f"{'FAILED' if problem else 'passed'}  {test.__name__}", flush=True)
+            if problem: print(problem, flush=True)
         browser.close()
     print(f"{len(tests) - failed} passed, {failed} failed")
     sys.exit(failed > 0)

@@ -4,9 +4,9 @@
     python tools/check/covered.py --missing          # also the lines that nothing executes
     python tools/check/covered.py nbs/3_learning/30_losses.ipynb
 
-An exported cell is compiled under the file and the lines of the module that it is exported to, so that running the cell counts for the
-module. `own` counts only the notebook that a module is made from, `all` every notebook that was run. Commands that a notebook starts
-as processes of their own are not counted.
+An exported cell is compiled under the file and the lines of the module that it is exported to, so that running the cell
+counts for the module. `own` counts only the notebook that a module is made from, `all` every notebook that was run.
+Commands that a notebook starts as processes of their own are not counted.
 """
 import argparse
 import ast
@@ -61,7 +61,9 @@ def run_measured(path):
     measured = Coverage(data_file=f"{os.environ[FOLDER]}/{path.stem}", source=[str(PACKAGE)], config_file=False)
     measured.start()
     try: run_one(path, set(), False, MeasuredShell)
-    finally: measured.stop(); measured.save()
+    finally:
+        measured.stop()
+        measured.save()
 
 
 def lines(found, module):
@@ -73,7 +75,8 @@ def lines(found, module):
 def report(folder, missing):
     "Print the table of the modules; -> the share of all statements that was executed."
     from coverage import Coverage
-    each, counts = {path.name: Coverage(data_file=str(path), config_file=False) for path in sorted(Path(folder).iterdir())}, []
+    files, counts = sorted(Path(folder).iterdir()), []
+    each = {path.name: Coverage(data_file=str(path), config_file=False) for path in files}
     for found in each.values(): found.load()
     print(f"{'module':<26}{'lines':>7}{'own':>8}{'all':>8}")
     makers = {module_of(path): path.stem for path in notebooks()}

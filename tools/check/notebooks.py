@@ -1,6 +1,6 @@
 """Run the notebooks: `test` counts them as tests, `execute` also stores their outputs.
 
-    python tools/check/notebooks.py test                 # every notebook; cells flagged slow, cuda or notest are skipped
+    python tools/check/notebooks.py test                 # every notebook, without cells flagged slow, cuda or notest
     python tools/check/notebooks.py test --flags slow    # the slow cells too
     python tools/check/notebooks.py execute nbs/3_learning/30_losses.ipynb
 
@@ -22,7 +22,7 @@ SKIP = {"slow", "cuda", "notest"}
 
 
 def run_one(path, flags, store, shell_type=None):
-    "Execute one notebook in this process; print its skips and what is wrong; exit status 1 if a cell raised or shows other text."
+    "Execute one notebook in this process; print what is wrong; exit status 1 if a cell raised or shows other text."
     from nbdev.clean import clean_nb
     from execnb.nbio import read_nb, write_nb
     from execnb.shell import CaptureShell
@@ -33,13 +33,14 @@ def run_one(path, flags, store, shell_type=None):
     def skipped(cell):
         if cell.cell_type != "code": return True
         directives = extract_directives(cell, remove=False)
-        if directives.get("eval:", [""])[0].lower() == "false" or (SKIP - flags) & directives.keys(): return True
+        if directives.get("eval:", [""])[0].lower() == "false": return True
+        if (SKIP - flags) & directives.keys(): return True
         ran.add(cell.id)
 
     try: shell.run_all(nb, exc_stop=True, preproc=skipped)
     except Exception: print(shell.prettytb(fname=path), file=sys.stderr)
     for cell in nb.cells:
-        for out in cell.get("outputs", []) if cell.cell_type == "code" else []:
+        for out in cell.get("outputs", []):
             for line in "".join(out.get("text", "")).splitlines():
                 if line.startswith("skipped:"): print(f"  {path.name}: {line}")
     if shell.exc: sys.exit(1)
@@ -56,8 +57,8 @@ def spawn(path, action, flags, workers, program=__file__):
     start = time.time()
     command = [sys.executable, program, action, str(path), "--alone", "--flags", flags]
     threads = str(max(1, (os.cpu_count() or 1) // workers))
-    env = os.environ | dict(OMP_NUM_THREADS=threads, PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
-                            TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1")
+    env = os.environ | dict(PLOTLY_RENDERER="plotly_mimetype", IN_TEST="1", PYTHONWARNINGS="ignore",
+                            OMP_NUM_THREADS=threads, TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1")
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     return done.returncode == 0, time.time() - start, done.stdout + (done.stderr if done.returncode else "")
 
@@ -66,7 +67,8 @@ def run_all(paths, action, flags, workers, program=__file__):
     "Run notebooks, several at a time, each by `program`; print a line each; return how many failed."
     failed = 0
     with ThreadPoolExecutor(workers) as pool:
-        for path, (ok, seconds, text) in zip(paths, pool.map(lambda p: spawn(p, action, flags, workers, program), paths)):
+        results = pool.map(lambda path: spawn(path, action, flags, workers, program), paths)
+        for path, (ok, seconds, text) in zip(paths, results):
             failed += not ok
             print(f"{'passed' if ok else 'FAILED'}  {path.relative_to(ROOT)}  {seconds:.0f} s", flush=True)
             if text.strip(): print(text.rstrip(), flush=True)

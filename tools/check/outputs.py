@@ -1,15 +1,22 @@
 """Do the stored outputs of a notebook equal those of a new run? Text is compared, pictures are not.
 
-Numbers with a decimal point may differ by one percent or by two units of their last printed digit, because another processor adds up in
-another order; whole numbers and words must be the same. Times, temporary folders and addresses never count. A cell marked
-`#| volatile` is not compared.
+Numbers with a decimal point may differ by one percent or by two units of their last printed digit, because another
+processor adds up in another order; whole numbers and words must be the same. Times, temporary folders and addresses
+never count. A cell marked `#| volatile` is not compared.
 """
 import re
 
 NUMBER = re.compile(r"[-+−]?(?:\d[\d,_]*)?\.?\d+(?:e[-+]?\d+)?")
-PASSING = [(r"\b\d+:\d\d:\d\d\b", "TIME"), (r"/tmp/[\w./-]+|/var/folders/[\w./-]+", "FOLDER"), (r"\b0x[0-9a-f]{6,}", "ADDRESS"),
-           (r"\b\d[\d.,:]*(?:e[-+]?\d+)? ?(?:s|ms|µs|us|ns|min|seconds?|minutes?|hours?|it/s|rows/s|tokens/s|MB|MiB|GB|GiB)\b", "MEASURED"),
-           (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?", "DATE"), (r"[-─—=]{3,}", "---"), (r"\s+", " ")]
+UNITS = "s|ms|µs|us|ns|min|seconds?|minutes?|hours?|it/s|rows/s|tokens/s|MB|MiB|GB|GiB"
+PASSING = [  # what differs from run to run, and the word for it
+    (r"\b\d+:\d\d:\d\d\b", "TIME"),
+    (r"/tmp/[\w./-]+|/var/folders/[\w./-]+", "FOLDER"),
+    (r"\b0x[0-9a-f]{6,}", "ADDRESS"),
+    (rf"\b\d[\d.,:]*(?:e[-+]?\d+)? ?(?:{UNITS})\b", "MEASURED"),
+    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?", "DATE"),
+    (r"[-─—=]{3,}", "---"),
+    (r"\s+", " "),
+]
 UNSTABLE = {"image/png", "image/jpeg", "image/svg+xml", "application/vnd.plotly.v1+json"}
 
 
@@ -35,9 +42,10 @@ def close(a, b):
     if a == b: return True
     if "." not in a + b and "e" not in a + b: return False
     x, y = (float(re.sub("[,_]", "", n).replace("−", "-")) for n in (a, b))
-    digits = min(len(re.split("e", n)[0].partition(".")[2]) for n in (a, b))
+    digits = min(len(n.split("e")[0].partition(".")[2]) for n in (a, b))
     power = max(int((re.search(r"e([-+]?\d+)", n) or [0, 0])[1]) for n in (a, b))
-    return abs(x - y) <= max(0.01 * max(abs(x), abs(y)), 2.01 * 10.0 ** (power - digits)) or max(abs(x), abs(y)) < 1e-5
+    largest, last_digit = max(abs(x), abs(y)), 10.0 ** (power - digits)
+    return largest < 1e-5 or abs(x - y) <= max(0.01 * largest, 2.01 * last_digit)
 
 
 def difference(stored, new):
@@ -55,7 +63,7 @@ def difference(stored, new):
 
 
 def first_difference(stored, new, ran):
-    "The first cell whose stored text is not that of the run: '' or a line that names it; `ran` are the ids of the cells that were run."
+    "The first cell of those that were run whose stored text is not that of the run: '' or a line that names it."
     for old, cell in zip(stored, new):
         text = "".join(old["source"])
         if old["cell_type"] != "code" or old["id"] not in ran or re.search(r"^#\|\s*volatile", text, re.M): continue

@@ -1,9 +1,10 @@
-"""The rules of the house that can be read off the source: what may import what, no private names across modules, bounded caches,
-settings declared once, dependencies declared, clean stored outputs. Each function returns the offences, a line each.
+"""The rules of the house that can be read off the source. Each function yields the offences, a line each.
 
     python tools/check/rules.py     # every rule; exit status 1 if one is broken
 """
 import ast
+import copy
+import json
 import re
 import sys
 from functools import lru_cache
@@ -11,9 +12,11 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chapters import NBS, PACKAGE, ROOT, cells, module_file, module_names, module_of, notebooks, settings, source
+from chapters import (NBS, PACKAGE, ROOT, cells, heading, module_file, module_names, module_of, notebooks, settings,
+                      source)
 
 STUDIES = 90       # notebooks from this number on may import anything, and so may those of 0_start
+IDENTITY = {"task", "model", "teacher", "train_half", "seed", "loss", "tune"}  # a table's key has these
 SAME_SETTINGS = 7  # so many names of settings in one collection are a second list of them
 REGISTRIES = {"PRESETS"}  # values of settings by name, which is what a preset is
 
@@ -41,7 +44,8 @@ def code_of(path):
 @lru_cache(maxsize=1)
 def root_names():
     "Where each name of the package itself comes from: {`RunConfig`: `runs.config`}, as the stub says."
-    return {a.name: node.module for node in tree(PACKAGE / "__init__.pyi").body if isinstance(node, ast.ImportFrom) for a in node.names}
+    nodes = [node for node in tree(PACKAGE / "__init__.pyi").body if isinstance(node, ast.ImportFrom)]
+    return {a.name: node.module for node in nodes for a in node.names}
 
 
 def imported(node, package=""):
@@ -71,33 +75,50 @@ def imports_lead_down():
     "A notebook imports only from lower numbers."
     home = {module: path for path in notebooks() if (module := module_of(path))}
     numbered = [path for path in notebooks() if path.parent != NBS]
-    twice = {number(p): p for p in numbered}
+    owner = {}
     for path in numbered:
-        if twice[number(path)] != path: yield f"{path.name} and {twice[number(path)].name} have one number"
+        other = owner.setdefault(number(path), path)
+        if other != path: yield f"{other.name} and {path.name} share a number"
         if number(path) < 10 or number(path) >= STUDIES: continue
         for id, cell in code_of(path):
-            for node in ast.walk(cell):
-                for module, _ in imported(node):
-                    if module in home and number(home[module]) > number(path):
-                        yield f"{path.name} [{id}] imports w2s_nb.{module}, which {home[module].name} makes"
+            taken = {module for node in ast.walk(cell) for module, _ in imported(node) if module in home}
+            for source_of in sorted({home[module] for module in taken}):
+                if number(source_of) > number(path): yield f"{path.name} [{id}] imports from {source_of.name}"
+
+
+def notebooks_introduce_themselves():
+    "A notebook begins with a title and a `>` sentence that says what its reader can do afterwards."
+    for path in notebooks():
+        if not heading(path)[1]: yield f"{path.relative_to(ROOT)}: begin with `# Title` and `> One sentence.`"
+
+
+def sources():
+    "Everything that may import from the package: (path, its module's name or '', [(cell, parsed)])."
+    for name in module_names(): yield module_file(name), name, [("", tree(module_file(name)))]
+    for path in sorted((ROOT / "tools").rglob("*.py")): yield path, "", [("", tree(path))]
+    for path in notebooks(): yield path, "", list(code_of(path))
+
+
+def names_of(node, module):
+    "Under which names an import statement makes a module known."
+    return {a.asname or a.name for a in node.names if a.name.split(".")[-1] == module.split(".")[-1]}
 
 
 def private_names_stay():
     "No name that begins with an underscore is taken from another module."
-    files = [(path, name, [("", tree(path))]) for name in module_names() for path in [module_file(name)]]
-    files += [(path, "", [("", tree(path))]) for path in sorted((ROOT / "tools").rglob("*.py"))]
-    files += [(path, "", list(code_of(path))) for path in notebooks()]
-    for path, name, parts in files:
-        modules = {}
+    for path, name, parts in sources():
+        place, modules = path.relative_to(ROOT), set()
         nodes = [(id, node) for id, part in parts for node in ast.walk(part)]
         for id, node in nodes:
-            aliases = {a.name: a.asname or a.name for a in getattr(node, "names", []) if isinstance(a, ast.alias)}
             for module, taken in imported(node, name.rpartition(".")[0]):
-                if taken and taken.startswith("_"): yield f"{path.relative_to(ROOT)} [{id}] imports {taken} from w2s_nb.{module}"
-                if taken is None: modules[aliases.get(module.rpartition(".")[2], aliases.get(f"w2s_nb.{module}"))] = module
+                if taken is None: modules |= names_of(node, module)
+                elif taken.startswith("_"): yield f"{place} [{id}] imports {taken} from {module}"
         for id, node in nodes:
             if not (isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr)): continue
-            if (of := ast.unparse(node.value)) in modules: yield f"{path.relative_to(ROOT)} [{id}] uses {of}.{node.attr}"
+            if (of := ast.unparse(node.value)) in modules: yield f"{place} [{id}] uses {of}.{node.attr}"
+
+
+EMPTY = r"\{\}|\[\]|(dict|list|set|OrderedDict|defaultdict)\([a-z]*\)"
 
 
 def caches_are_bounded():
@@ -109,76 +130,90 @@ def caches_are_bounded():
                     yield f"w2s_nb.{name}.{node.name} has a cache without a limit"
         for node in tree(module_file(name)).body:
             if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None: continue
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                empty = re.fullmatch(r"\{\}|\[\]|(dict|list|set|OrderedDict|defaultdict)\([a-z]*\)", ast.unparse(node.value))
-                if empty and not ast.unparse(target).isupper(): yield f"w2s_nb.{name}.{ast.unparse(target)} grows without a limit"
+            empty = re.fullmatch(EMPTY, ast.unparse(node.value))
+            for target in map(ast.unparse, node.targets if isinstance(node, ast.Assign) else [node.target]):
+                if empty and not target.isupper(): yield f"w2s_nb.{name}.{target} grows without a limit"
 
 
 def setting_names():
-    "The fields of RunConfig."
+    "The settings that the stages declare, which RunConfig inherits."
     sys.path.insert(0, str(ROOT))
     from dataclasses import fields
     from w2s_nb.runs.config import RunConfig
-    return {field.name for field in fields(RunConfig)}
+    return {field.name for field in fields(RunConfig)} - IDENTITY
 
 
 def words(node):
     "The names that a collection lists, as strings, as keys or as keywords."
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)): found = node.elts
     elif isinstance(node, ast.Dict): found = node.keys
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict": return {k.arg for k in node.keywords}
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict": return {k.arg for k in node.keywords}
     elif isinstance(node, ast.Constant) and isinstance(node.value, str): return set(node.value.split())
     else: return set()
     return {e.value for e in found if isinstance(e, ast.Constant)}
+
+
+def parts_to_read(module):
+    "The nodes of a module without its docstrings and its presets."
+    passed = set()
+    for node in ast.walk(module):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr): passed |= {id(body[0].value)}
+    for top in module.body:
+        if not isinstance(top, (ast.Assign, ast.AnnAssign)): continue
+        inner = list(ast.walk(top))
+        if REGISTRIES & {n.id for n in inner if isinstance(n, ast.Name)}: passed |= set(map(id, inner))
+    return [node for node in ast.walk(module) if id(node) not in passed]
 
 
 def settings_are_declared_once():
     "No list of RunConfig's settings is written a second time."
     names = setting_names()
     for path in [*map(module_file, module_names()), *sorted((ROOT / "tools").rglob("*.py"))]:
-        docs = {id(n.body[0].value) for n in ast.walk(tree(path)) if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Module))
-                and n.body and isinstance(n.body[0], ast.Expr)}
-        presets = {id(n) for top in tree(path).body if isinstance(top, (ast.Assign, ast.AnnAssign))
-                   and REGISTRIES & {t.id for t in ast.walk(top) if isinstance(t, ast.Name)} for n in ast.walk(top)}
-        for node in ast.walk(tree(path)):
-            if id(node) in docs | presets: continue
+        for node in parts_to_read(tree(path)):
             if len(same := words(node) & names) >= SAME_SETTINGS:
                 yield f"{path.relative_to(ROOT)}:{node.lineno} lists settings again: {', '.join(sorted(same))}"
 
 
+def imported_packages(path):
+    "The packages of others that a module imports."
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import): found |= {a.name.split(".")[0] for a in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level: found.add(node.module.split(".")[0])
+    return sorted(found - sys.stdlib_module_names - {"w2s_nb"})
+
+
 def dependencies_are_declared():
     "Every package that a module imports is in settings.ini, and nothing else is required of a user."
-    known, cfg = packages_distributions(), settings()
+    known, cfg, used = packages_distributions(), settings(), set()
     canonical = lambda text: re.match(r"[\w.-]+", text)[0].lower().replace("_", "-")
     required = {canonical(r) for r in cfg["requirements"].split()}
-    extra = {canonical(r) for key in cfg if key.endswith("_requirements") for r in cfg[key].split()} | {"ipython"}  # a notebook has IPython
-    used = set()
+    optional = {canonical(r) for key in cfg if key.endswith("_requirements") for r in cfg[key].split()}
+    optional.add("ipython")  # a notebook has it
     for path in [PACKAGE / "__init__.py", *map(module_file, module_names())]:
-        for node in ast.walk(tree(path)):
-            tops = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
-            for top in {name.split(".")[0] for name in tops} - sys.stdlib_module_names - {"w2s_nb"}:
-                names = {canonical(d) for d in known.get(top, [top])}
-                used |= names
-                if not names & (required | extra): yield f"{path.relative_to(ROOT)} imports {top}, which settings.ini does not declare"
-    for name in sorted(required - used - {"torchvision"}): yield f"settings.ini requires {name}, which no module imports"
+        for package in imported_packages(path):
+            names = {canonical(d) for d in known.get(package, [package])}
+            used |= names
+            if not names & (required | optional): yield f"{path.relative_to(ROOT)} imports {package}: not declared"
+    for name in sorted(required - used): yield f"settings.ini requires {name}, which no module imports"
 
 
 def outputs_are_clean():
-    "Stored outputs hold no addresses in memory, and notebooks no metadata that a run leaves: nbdev_clean changes nothing."
-    import copy
-    import json
+    "Stored outputs hold no addresses in memory, and nbdev_clean changes nothing."
     from nbdev.clean import clean_nb
     for path in notebooks():
-        nb = json.loads(path.read_text(encoding="utf8"))
-        before = copy.deepcopy(nb)
-        clean_nb(nb)
-        dirty = [a["id"] for a, b in zip(nb["cells"], before["cells"]) if a != b]
-        told = [c["id"] for c in nb["cells"] if re.search(r"\bat 0x[0-9a-f]{6,}", json.dumps(c.get("outputs", [])))]
-        if dirty or nb["metadata"] != before["metadata"]: yield f"{path.relative_to(ROOT)} is not clean: {', '.join(dirty) or 'metadata'}; run nbdev_clean"
-        if told: yield f"{path.relative_to(ROOT)} stores addresses in memory: {', '.join(told)}"
+        place, before = path.relative_to(ROOT), json.loads(path.read_text(encoding="utf8"))
+        after = copy.deepcopy(before)
+        clean_nb(after)
+        dirty = [a["id"] for a, b in zip(after["cells"], before["cells"]) if a != b]
+        told = [c["id"] for c in before["cells"] if re.search(r"\b0x[0-9a-f]{6,}", json.dumps(c.get("outputs", [])))]
+        if dirty or after["metadata"] != before["metadata"]: yield f"{place} is not clean: run nbdev_clean ({dirty})"
+        if told: yield f"{place} stores addresses in memory: {', '.join(told)}"
 
 
-RULES = [imports_lead_down, private_names_stay, caches_are_bounded, settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
+RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, caches_are_bounded,
+         settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
 
 
 def main():

@@ -2,6 +2,7 @@
 
     python tools/check/test.py                 # cells flagged slow, cuda or notest are skipped
     python tools/check/test.py --flags slow    # the slow cells too
+    python tools/check/test.py ruff readme     # only these checks, and no notebook
 """
 import argparse
 import filecmp
@@ -10,99 +11,130 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chapters import PACKAGE, ROOT, module_names, module_of, notebooks, page_of, settings
 from notebooks import run_all
+from rules import RULES
 
-MODULES = module_names()
+TOOLS, CPUS = ROOT / "tools", os.cpu_count() or 1
+HEAVY = ("transformers", "timm", "torchvision")  # what tables and figures need not load
+SOURCE = ("settings.ini", "setup.py", "pyproject.toml")
+LITTER = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
 
-def output_of(command, **options):
-    "'' if the command succeeds, else what it printed."
-    done = subprocess.run(command, capture_output=True, text=True, **options)
+def output_of(*command, **options):
+    "'' if a Python program succeeds, else what it printed."
+    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, **options)
     return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
 
 
+def elsewhere(code):
+    "What a line of Python prints if it fails, in a process of its own, away from the checkout."
+    return output_of("-c", code, cwd=tempfile.gettempdir())
+
+
 def check_ruff():
-    "No undefined or unused names in the exported modules and the tools."
-    return output_of([sys.executable, "-m", "ruff", "check", "--select", "F,E9,E401", "--output-format", "concise", "w2s_nb", "tools"])
+    "No undefined or unused names, no long lines, one statement a line."
+    return output_of("-m", "ruff", "check", "--select", "F,E9,E401", "--output-format", "concise", "w2s_nb", "tools")
+
+
+def check_rules():
+    "The rules of the house that can be read off the source."
+    return "\n".join(f"{rule.__name__}: {line}" for rule in RULES for line in rule())
 
 
 def check_imports():
-    "Every module imports in a fresh process of its own, away from the checkout."
-    failed = {name: text for name in MODULES if (text := output_of([sys.executable, "-c", f"import w2s_nb.{name}"], cwd=tempfile.gettempdir()))}
-    return "\n".join(f"w2s_nb.{name}: {text.splitlines()[-1]}" for name, text in failed.items())
+    "Every module can be imported first."
+    names = module_names()
+    with ThreadPoolExecutor(CPUS) as pool: said = pool.map(lambda name: elsewhere(f"import w2s_nb.{name}"), names)
+    return "\n".join(f"w2s_nb.{name}: {text.splitlines()[-1]}" for name, text in zip(names, said) if text)
+
+
+def check_light_imports():
+    "The package costs nothing before it is used, and tables and figures load no training stack."
+    results = ", ".join(f"w2s_nb.{name}" for name in module_names() if name.startswith("results."))
+    names = elsewhere("import sys, w2s_nb; assert 'torch' not in sys.modules; "
+                      "[getattr(w2s_nb, name) for name in w2s_nb.__all__]")
+    light = elsewhere(f"import sys, {results}; found = set({HEAVY}) & set(sys.modules); assert not found, found")
+    return "\n".join(filter(None, [names, light]))
 
 
 def check_export():
-    "Exporting the notebooks again changes no module."
+    "Exporting the notebooks again changes no module, and a module lies where its notebook does."
+    exported = {module_of(path): path for path in notebooks()}
+    problems = [f"w2s_nb.{name} has no notebook" for name in module_names() if name not in exported]
+    for name, path in exported.items():
+        place = page_of(path).replace("/", ".")
+        if name and name != place: problems.append(f"{path.relative_to(ROOT)} exports {name}, not {place}")
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("settings.ini", "setup.py", "pyproject.toml"): shutil.copy(ROOT / name, folder)
-        for name in ("nbs", "w2s_nb"): shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-        problem = output_of([sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"], cwd=folder)
-        files = [p.relative_to(ROOT) for p in sorted(PACKAGE.rglob("*.py"))]
-        stale = [str(p) for p in files if not filecmp.cmp(ROOT / p, Path(folder) / p, shallow=False)]
-        exported = {module_of(nb): nb.relative_to(ROOT) for nb in notebooks()}
-        orphans = [name for name in MODULES if name not in exported]
-        strays = [f"{nb} exports {name}, not {page_of(ROOT / nb).replace('/', '.')}" for name, nb in exported.items()
-                  if name and name != page_of(ROOT / nb).replace("/", ".")]
-        if strays: return "\n".join(strays)
-        if orphans: return f"these modules have no notebook: {', '.join(orphans)}"
-        return problem or ("" if not stale else f"these modules are not what their notebooks export: {', '.join(stale)}; run nbdev_export")
+        for name in SOURCE: shutil.copy(ROOT / name, folder)
+        for name in ("nbs", "w2s_nb"): shutil.copytree(ROOT / name, Path(folder) / name, ignore=LITTER)
+        problems.append(output_of("-c", "from nbdev.doclinks import nbdev_export; nbdev_export()", cwd=folder))
+        for path in sorted(PACKAGE.rglob("*.py")):
+            place = path.relative_to(ROOT)
+            if not filecmp.cmp(path, Path(folder) / place, shallow=False):
+                problems.append(f"{place} is not what its notebook exports; run nbdev_export")
+    return "\n".join(filter(None, problems))
 
 
-def check_help():
-    "Every command answers --help and knows wrong input by exit status 2."
+def check_commands():
+    "Every command answers --help, and wrong input ends in one line and exit status 2."
     commands = [line.split("=")[0].strip() for line in settings()["console_scripts"].split("\n") if line.strip()]
-    bin = Path(sys.executable).parent
-    problems = []
-    for c in commands:
-        problems += [text] if (text := output_of([str(bin / c), "--help"])) else []
-    wrong = subprocess.run([str(bin / "w2s_train"), "--ds_name", "no-such-dataset"], capture_output=True, text=True)
-    if wrong.returncode != 2 or len(wrong.stderr.strip().splitlines()) != 1: problems.append(f"wrong input: status {wrong.returncode}, {wrong.stderr}")
+    folder = Path(sys.executable).parent
+    run = lambda name, *options: subprocess.run([folder / name, *options], capture_output=True, text=True)
+    problems = [f"{c}: {done.stderr}" for c in commands if (done := run(c, "--help")).returncode]
+    wrong = run("w2s_train", "--ds_name", "no-such-dataset")
+    if wrong.returncode != 2 or len(wrong.stderr.strip().splitlines()) != 1:
+        problems.append(f"wrong input: status {wrong.returncode}, {wrong.stderr}")
     return "\n".join(problems)
 
 
 def check_readme():
-    "README.md is what nbs/index.ipynb makes, and its links lead somewhere."
-    return output_of([sys.executable, str(ROOT / "tools" / "site" / "readme.py"), "--check"])
+    "README.md is what nbs/index.ipynb and the folders make, and its links lead somewhere."
+    return output_of(TOOLS / "site" / "readme.py", "--check")
 
 
 def check_documentation():
     "Every exported function and class has a docstring, and a comment for each parameter."
-    return output_of([sys.executable, str(ROOT / "tools" / "site" / "api.py")])
-
-
-def check_public_names():
-    "What the package itself offers can be imported, and costs nothing before it is used."
-    code = "import sys, w2s_nb; assert 'torch' not in sys.modules; [getattr(w2s_nb, name) for name in w2s_nb.__all__]"
-    return output_of([sys.executable, "-c", code], cwd=tempfile.gettempdir())
+    return output_of(TOOLS / "site" / "api.py")
 
 
 def check_hub():
     "Datasets and models of the hub, from a stand-in for it, and the example of the reference's README."
-    return output_of([sys.executable, str(ROOT / "tools" / "check" / "hub.py")])
+    return output_of(TOOLS / "check" / "hub.py")
 
 
-CHECKS = {"readme": check_readme, "ruff": check_ruff, "fresh imports": check_imports, "export is current": check_export,
-          "public names": check_public_names, "documentation": check_documentation, "commands": check_help, "hub": check_hub}
+def check_examples():
+    "The examples of CONTRIBUTING.md run."
+    return output_of(TOOLS / "check" / "examples.py")
+
+
+CHECKS = {
+    "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
+    "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
+    "hub": check_hub, "examples": check_examples,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checks", nargs="*", help=f"only some of the checks: {', '.join(CHECKS)}")
     parser.add_argument("--flags", default="", help="space-separated flags of cells to run that are normally skipped")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
+    if unknown := set(args.checks) - CHECKS.keys(): parser.error(f"no such check: {', '.join(sorted(unknown))}")
     os.chdir(ROOT)
-    failed = 0
-    for name, check in CHECKS.items():
+    checks = {name: check for name, check in CHECKS.items() if not args.checks or name in args.checks}
+    paths, failed = [] if args.checks else notebooks(), 0
+    for name, check in checks.items():
         problem = check()
         failed += bool(problem)
-        print(f"{'FAILED' if problem else 'passed'}  {name}", *([problem] if problem else []), sep="\n", flush=True)
-    paths = notebooks()
-    failed += run_all(paths, "test", args.flags, os.cpu_count() or 1)
-    print(f"{len(paths) + len(CHECKS) - failed} passed, {failed} failed")
+        print(f"{'FAILED' if problem else 'passed'}  {name}", flush=True)
+        if problem: print(problem, flush=True)
+    failed += run_all(paths, "test", args.flags, CPUS)
+    print(f"{len(paths) + len(checks) - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 
 

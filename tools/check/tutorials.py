@@ -1,4 +1,4 @@
-"""The first example of every tutorial, typed as written: each runs as a script in an empty folder. Ends with `N passed, N failed`.
+"""The first example of every notebook of the start, as a script in an empty folder. Ends with `N passed, N failed`.
 
     python tools/check/tutorials.py            # in this environment
     python tools/check/tutorials.py --fresh    # in a new one that has only what the package itself requires
@@ -35,7 +35,8 @@ def fresh_python(folder):
 def run(python, source):
     "'' if the lines run in an empty folder, else what they printed."
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([python, "-c", source], cwd=folder, capture_output=True, text=True, env=os.environ | dict(PYTHONWARNINGS="ignore"))
+        env = os.environ | dict(PYTHONWARNINGS="ignore")
+        done = subprocess.run([python, "-c", source], cwd=folder, capture_output=True, text=True, env=env)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
@@ -50,7 +51,9 @@ def main():
             problem = run(python, source)
             failed += bool(problem)
             lines = sum(bool(line.strip()) for line in source.splitlines())
-            print(f"{'FAILED' if problem else 'passed'}  {path.stem}: {lines} lines, {time.time() - start:.0f} s", *([problem] if problem else []), sep="\n", flush=True)
+            said = f"{path.stem}: {lines} lines, {time.time() - start:.0f} s"
+            print(f"{'FAILED' if problem else 'passed'}  {said}", flush=True)
+            if problem: print(problem, flush=True)
     print(f"{len(paths) - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 

@@ -1,4 +1,4 @@
-"""API entries for the documentation: signature, docstring and parameter table of what a notebook exports, as MyST markdown."""
+"""API entries of the site, as MyST markdown: signature, docstring and parameters of what a notebook exports."""
 import ast
 import dataclasses
 import functools
@@ -25,9 +25,12 @@ def modules():
 @functools.cache
 def imported(module):
     "The names that a module takes from its siblings: {name: full name of the sibling}."
-    nodes = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom) and node.level and node.module]
-    full = {node: importlib.util.resolve_name("." * node.level + node.module, module.__package__) for node in nodes}
-    return {a.asname or a.name: full[node] for node in nodes for a in node.names}
+    found = {}
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not (isinstance(node, ast.ImportFrom) and node.level and node.module): continue
+        sibling = importlib.util.resolve_name("." * node.level + node.module, module.__package__)
+        found |= {a.asname or a.name: sibling for a in node.names}
+    return found
 
 
 def home(module, name):
@@ -48,33 +51,39 @@ def defined_names(source):
     names = []
     for node in ast.parse(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)): names.append(node.name)
-        elif isinstance(node, ast.Assign): names += [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        elif isinstance(node, ast.Assign):
+            inner = [n for target in node.targets for n in ast.walk(target)]
+            names += [n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name): names.append(node.target.id)
     return list(dict.fromkeys(n for n in names if not n.startswith("_")))
 
 
 def signature(obj, shorten=8):
-    "`(a, b=1, …)`: names and plain defaults; the types are in the table, and so is what comes after `shorten` parameters."
+    "`(a, b=1, …)`: names and plain defaults, `shorten` of them at most; the table has the rest and the types."
     try: params = [p for p in inspect.signature(obj).parameters.values() if p.name != "self"]
     except (TypeError, ValueError): return "()"
     marks = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     parts, starred = [], False
     for p in params:
         starred |= p.kind is p.VAR_POSITIONAL
-        if p.kind is p.KEYWORD_ONLY and not starred: parts.append("*"); starred = True
-        default = "" if p.default is p.empty else "=" + (repr(p.default) if isinstance(p.default, (str, int, float, bool, tuple, type(None))) else "…")
-        parts.append(marks.get(p.kind, "") + p.name + default)
+        if p.kind is p.KEYWORD_ONLY and not starred:
+            parts.append("*")
+            starred = True
+        plain = isinstance(p.default, (str, int, float, bool, tuple, type(None)))
+        default = f"={repr(p.default) if plain else '…'}"
+        parts.append(marks.get(p.kind, "") + p.name + ("" if p.default is p.empty else default))
     return "(" + ", ".join(parts if len(parts) <= shorten + 2 else [*parts[:shorten], "…"]) + ")"
 
 
 def type_name(anno):
     "An annotation as the reader would write it."
     if anno in (None, type(None), inspect.Parameter.empty): return ""
-    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", anno if isinstance(anno, str) else inspect.formatannotation(anno)).strip("'")
+    text = anno if isinstance(anno, str) else inspect.formatannotation(anno)
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text).strip("'")
 
 
 def parameters(obj):
-    "What a caller may pass: [(name, type, default, meaning)], from the comments beside the parameters or the help of an option."
+    "What a caller may pass: [(name, type, default, meaning)], from the comments beside the parameters."
     empty = inspect.Parameter.empty
     try: names = [n for n in inspect.signature(obj).parameters if n != "self"]
     except (TypeError, ValueError): return []
@@ -151,7 +160,8 @@ def entry(module, name, source):
         kind = "py:exception" if issubclass(obj, BaseException) else "py:class"
         body = "\n\n".join(filter(None, [said(module, name), table(obj), members(obj)]))
         return directive(kind, name + ("" if kind == "py:exception" else signature(obj)), options, body)
-    if inspect.isfunction(obj) or f"def {name}(" in source: return directive("py:function", name + signature(obj), options, described(obj))
+    if inspect.isfunction(obj) or f"def {name}(" in source:
+        return directive("py:function", name + signature(obj), options, described(obj))
     return directive("py:data", name, options, said(module, name))
 
 
@@ -160,7 +170,8 @@ def source_lines(mods):
     found = {}
     for module in mods.values():
         objects = {name: getattr(module, name) for name in module.__all__}
-        for name, cls in [pair for pair in objects.items() if inspect.isclass(pair[1])]: objects |= {f"{name}.{k}": v for k, v in vars(cls).items() if k[0] != "_"}
+        for name, cls in [pair for pair in objects.items() if inspect.isclass(pair[1])]:
+            objects |= {f"{name}.{k}": v for k, v in vars(cls).items() if k[0] != "_"}
         for name, obj in objects.items():
             obj = obj.fget if isinstance(obj, property) else getattr(obj, "__func__", obj)
             try: line = inspect.getsourcelines(inspect.unwrap(obj))[1]
@@ -175,9 +186,11 @@ def undocumented(mods):
     for module in mods.values():
         for name in module.__all__:
             obj = getattr(module, name)
-            if not (inspect.isfunction(obj) or inspect.isclass(obj)) or getattr(obj, "__module__", "") != module.__name__: continue
-            if not said(module, name): missing.append(f"{module.__name__}.{name}: no docstring")
-            missing += [f"{module.__name__}.{name}: parameter {p} has no comment" for p, _, _, meaning in parameters(obj) if not meaning]
+            if not (inspect.isfunction(obj) or inspect.isclass(obj)): continue
+            if getattr(obj, "__module__", "") != module.__name__: continue
+            full = f"{module.__name__}.{name}"
+            if not said(module, name): missing.append(f"{full}: no docstring")
+            missing += [f"{full}: parameter {p} has no comment" for p, _, _, meaning in parameters(obj) if not meaning]
     return missing
 
 

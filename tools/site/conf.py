@@ -3,6 +3,8 @@ import json
 from configparser import ConfigParser
 from pathlib import Path
 
+from docutils import nodes
+
 root = Path(__file__).resolve().parent.parent.parent
 cfg = ConfigParser(delimiters=["="])
 cfg.read(root / "settings.ini", encoding="utf8")
@@ -39,12 +41,25 @@ html_context = {"default_mode": "auto"}
 html_use_index = False
 html_copy_source, html_show_sourcelink = False, False
 html_theme_options = {
-    "repository_url": cfg["git_url"], "repository_branch": cfg["branch"], "use_repository_button": True, "use_download_button": False,
-    "show_toc_level": 2, "home_page_in_toc": False,
-    "logo": {"text": cfg["title"], "image_light": "static/logo.svg", "image_dark": "static/logo.svg", "alt_text": ""}, "show_navbar_depth": 1,
+    "repository_url": cfg["git_url"], "repository_branch": cfg["branch"], "use_repository_button": True,
+    "use_download_button": False, "show_toc_level": 2, "show_navbar_depth": 1, "home_page_in_toc": False,
+    "logo": {"text": cfg["title"], "image_light": "static/logo.svg", "image_dark": "static/logo.svg", "alt_text": ""},
     "navbar_start": [], "navbar_center": [], "navbar_end": [], "navbar_persistent": [],
     "footer_content_items": ["copyright.html"],
 }
+
+
+def fold_checks(app, doctree, page):
+    "Fold what stands below the heading `Checks`."
+    for section in list(doctree.findall(nodes.section)):
+        if section["ids"][:1] != ["checks"] or app.builder.format != "html": continue
+        opening = '<details class="checks"><summary>Errors, edge cases and comparisons that guard this code</summary>'
+        section.insert(1, nodes.raw("", opening, format="html"))
+        section.append(nodes.raw("", "</details>", format="html"))
+
+
+def setup(app):
+    app.connect("doctree-resolved", fold_checks)
 
 
 def linkcode_resolve(domain, info):

@@ -27,7 +27,9 @@ def from_root(text):
         before, path, after = match.groups()
         if re.match(r"[a-z]+:|#|/", path): return match[0]
         parts = f"nbs/{path}".split("/")
-        while ".." in parts: at = parts.index(".."); del parts[at - 1:at + 1]
+        while ".." in parts:
+            at = parts.index("..")
+            del parts[at - 1:at + 1]
         return before + "/".join(p for p in parts if p != ".") + after
     text = re.sub(r"(\]\()([^)\s]+)((?:\s+\"[^\"]*\")?\))", moved, text)
     return re.sub(r"(<(?:img|source|a)\b[^>]*?(?:src|srcset|href)=\")([^\"]+)(\")", moved, text)
@@ -37,11 +39,12 @@ def shown(output, images):
     "A stored output as markdown: text as a block, markdown and HTML as they are, a picture as a file in nbs/images."
     if figure := output.get("data", {}).get("application/vnd.plotly.v1+json"):
         drawn = {key: figure[key] for key in ("data", "layout")}
-        path = f"nbs/images/index-{hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()[:8]}.svg"   # another figure, another name
+        mark = hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()[:8]
+        path = f"nbs/images/index-{mark}.svg"  # another figure, another name
         images[path] = (ROOT / path).read_bytes() if (ROOT / path).exists() else drawn
         return f"![figure]({path})"
     if output["output_type"] == "stream": return "```text\n" + "".join(output["text"]).rstrip() + "\n```"
-    data = {kind: "".join(value) if isinstance(value, list) else value for kind, value in output.get("data", {}).items()}
+    data = {kind: "".join(value) for kind, value in output.get("data", {}).items() if isinstance(value, (str, list))}
     if "text/markdown" in data: return from_root(data["text/markdown"].strip())
     for kind, suffix in {"image/svg+xml": "svg", "image/png": "png"}.items():
         if kind in data:
@@ -63,7 +66,8 @@ def render(nb):
         code = "\n".join(line for line in cell["source"].split("\n") if not line.startswith("#|")).strip()
         if {"hide", "export", "default_exp"} & directives.keys() or flag("include") == "false" or not code: continue
         if flag("echo") != "false": parts.append(f"```python\n{code}\n```")
-        if flag("output") != "false": parts += [text for output in cell.get("outputs", []) if (text := shown(output, images))]
+        if flag("output") == "false": continue
+        parts += [text for output in cell.get("outputs", []) if (text := shown(output, images))]
     return "\n\n".join(parts) + "\n", images
 
 
@@ -75,20 +79,24 @@ def draw(figure):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 if README.md is stale or a file it links to is missing")
+    parser.add_argument("--check", action="store_true",
+                        help="change nothing; exit status 1 if README.md is stale or a file it links to is missing")
     args = parser.parse_args()
     text, images = render(read_nb(NOTEBOOK))
     if not args.check:
         for old in set((ROOT / "nbs" / "images").glob("index-*")) - {ROOT / path for path in images}: old.unlink()
-        images = {path: draw(content) if isinstance(content, dict) else content for path, content in images.items()}
+        images = {path: draw(stored) if isinstance(stored, dict) else stored for path, stored in images.items()}
     wanted = {README: text.encode()} | {ROOT / path: content for path, content in images.items()}
-    stale = [path.relative_to(ROOT).as_posix() for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
+    stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
     if not args.check:
-        for path, content in wanted.items(): path.parent.mkdir(exist_ok=True); path.write_bytes(content)
+        for path, content in wanted.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
         stale = []
     links = re.findall(r"\]\(([^)\s#]+)|(?:src|href|srcset)=\"([^\"#]+)", text)
-    missing = sorted({link for pair in links for link in pair if link and not re.match(r"[a-z]+:", link) and not (ROOT / link).exists()})
-    if stale: print(f"{', '.join(stale)}: not what nbs/index.ipynb says; run tools/site/readme.py")
+    local = {link for pair in links for link in pair if link and not re.match(r"[a-z]+:", link)}
+    missing = sorted(link for link in local if not (ROOT / link).exists())
+    if stale: print(f"{', '.join(p.name for p in stale)}: not what nbs/index.ipynb says; run tools/site/readme.py")
     if missing: print(f"README.md links to files that do not exist: {', '.join(missing)}")
     sys.exit(bool(stale or missing))
 

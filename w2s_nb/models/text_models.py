@@ -56,7 +56,8 @@ class ModelSpec:
 
     def __repr__(self):
         size = f"{self.n_params:,} parameters" if self.n_params else "size not known"
-        return f"ModelSpec({self.name}: {size}, {self.tune}, lr {self.lr:g}, {self.optimizer}, {self.dtype})"
+        start = "" if self.pretrained else ", random weights"
+        return f"ModelSpec({self.name}: {size}, {self.tune}, lr {self.lr:g}, {self.optimizer}, {self.dtype}{start})"
 
 # %% ../../nbs/2_models/21_text_models.ipynb #2c624232
 def default_lr(
@@ -481,8 +482,8 @@ def load_classifier(
     tune, dtype, own = trained_part(settings, spec.tune), settings.dtype or spec.dtype, backbone is not None
     if not settings.pretrained: spec = replace(spec, pretrained=False)
     if not own:
-        device_map = execution.device_map or choose_device_map(spec.n_params, dtype, tune, gpu_memory(execution.place))
-        execution = replace(execution, device_map=device_map)
+        spread = execution.device_map or choose_device_map(spec.n_params, dtype, tune, gpu_memory(execution.place))
+        execution = replace(execution, device_map=spread if spec.pretrained else None)   # else made in one place
         backbone = load_backbone(spec, dtype, settings.dropout, execution)
     if is_causal(backbone.config): backbone.config.pad_token_id = None   # padding is never read: no warning about it
     checkpointing = spec.gradient_checkpointing if execution.checkpointing is None else execution.checkpointing
@@ -490,7 +491,7 @@ def load_classifier(
     if tune == "lora": backbone = add_lora(backbone, spec, **settings.lora, seed=seed)
     model = Classifier(backbone, n_outputs, spec.bias, frozen=tune == "probe", dtype=dtype, own_backbone=own)
     if settings.head == "unembedding": model.head.weight.data.copy_(unembeddings(spec, n_outputs, execution))
-    if execution.device_map and not own: model.head.to(execution.place)
+    if execution.device_map: model.head.to(execution.place)
     else: model.to(execution.place)
     return model
 

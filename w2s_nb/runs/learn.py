@@ -172,7 +172,9 @@ def changed_labels(
     labelled = _known_to_all(labelled, p.given)
     ids, more = labelled.ids, {}
     if "txt" in needs: more["txt"] = _texts(p, ids)
-    if "features" in needs: more["features"] = p.run.kind.features(p.run.spec, labelled, "middle", config.dtype, execution)
+    if "features" in needs:
+        x = p.run.kind.features(p.run.spec, labelled, "middle", config.dtype, execution)
+        more["features"] = x if x.ndim == 2 else x[:, 0] - x[:, 1]      # of a pair, what tells its texts apart
     if "strong" in needs: more["strong"] = _soft(p.given.beside[-1:], ids)[0]
     if "ladder" in needs: more["ladder"] = _soft(p.given.beside, ids)
     if "members" in needs: more["members"] = _soft([p.given.teacher, *p.given.beside], ids)

@@ -43,6 +43,17 @@ figures.forEach((figure) => inView.observe(figure));
 new MutationObserver(() => document.querySelectorAll(".figure-plotly.drawn").forEach(draw))
   .observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
+// A link into a folded section opens it.
+function unfold() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = target && (target.closest("details") ?? target.querySelector(":scope > details.checks"));
+  if (!folded || folded.open) return;
+  folded.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
+addEventListener("load", unfold);
+
 // What must be scrolled can be scrolled with the keyboard as well.
 function reachable() {
   for (const box of document.querySelectorAll("mjx-container, .pst-scrollable-table-container, div.cell_output, div.highlight pre")) {
