@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATA_FIELDS', 'choose_rows', 'as_distribution', 'format_rows', 'balance_rows', 'load_task', 'split_halves', 'deal',
-           'fingerprint', 'DataSettings', 'Rows', 'split_images', 'load_rows', 'MICRO_ROWS', 'TASKS', 'Task',
-           'register_task', 'task_from_hub', 'task_from_images', 'task_from_rows']
+           'fingerprint', 'DataSettings', 'Rows', 'split_images', 'load_rows']
 
 # %% ../../nbs/1_data/15_rows.ipynb #d4735e3a
 import hashlib
@@ -22,8 +21,7 @@ from datasets import Dataset
 
 from .images import Images, load_images, readable
 from .runtime import ConfigError, Execution, Recent, check_at_least, check_choice
-from .tasks import MICRO_ROWS, TASKS, Task, raw_rows, register_task
-from .tasks import task_from_hub, task_from_images, task_from_rows  # noqa: F401  offered here too
+from .tasks import TASKS, Task, raw_rows
 
 # %% ../../nbs/1_data/15_rows.ipynb #c2356069
 def choose_rows(
@@ -119,9 +117,6 @@ def balance_rows(
     return data.select(np.sort(keep))
 
 # %% ../../nbs/1_data/15_rows.ipynb #86e50149
-_all_ = ["MICRO_ROWS", "TASKS", "Task", "register_task", "task_from_hub", "task_from_images", "task_from_rows"]
-
-
 @lru_cache(maxsize=32)
 def _load_task(task, seed, n_train, n_test, data_dir, balance, subset):
     sources, splits = {}, {}
