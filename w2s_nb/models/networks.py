@@ -265,7 +265,7 @@ class NetworkClassifier(nn.Module):
         self,
         spec: NetworkSpec,           # which network; its transform and its head's bias
         backbone: nn.Module,         # (B, C, H, W) -> (B, D)
-        n_outputs: int,              # number of classes C
+        n_classes: int,              # number of classes C
         frozen: bool = False,        # train only the head
         dropout: bool = False,       # train with the network's dropout
         dtype: str = "fp32",         # precision of the computation
@@ -274,7 +274,7 @@ class NetworkClassifier(nn.Module):
         super().__init__()
         self.spec, self.backbone, self.dropout = spec, backbone, dropout
         self.frozen, self.dtype, self.own_backbone = frozen, dtype, own_backbone
-        self.head = nn.utils.skip_init(nn.Linear, spec.n_features, n_outputs, bias=spec.bias)  # draws no random numbers
+        self.head = nn.utils.skip_init(nn.Linear, spec.n_features, n_classes, bias=spec.bias)  # draws no random numbers
         for p in self.head.parameters(): nn.init.zeros_(p)
         if frozen: backbone.requires_grad_(False)
 
@@ -340,7 +340,7 @@ def add_network_lora(
 # %% ../../nbs/2_models/23_networks.ipynb #n3tload1
 def load_network_classifier(
     spec: NetworkSpec,  # which network
-    n_outputs: int,     # number of classes C
+    n_classes: int,     # number of classes C
     settings: ModelSettings = ModelSettings(),  # what is trained, and how it computes
     seed: int = 0,      # of the adapters' initial values
     backbone: nn.Module | None = None,          # takes the place of the pretrained one
@@ -363,7 +363,7 @@ def load_network_classifier(
     if tune == "lora":
         image = torch.zeros(1, *spec.metadata["input_size"])
         backbone = add_network_lora(backbone, image, **settings.lora, seed=seed)
-    model = NetworkClassifier(spec, backbone, n_outputs, tune == "probe", settings.dropout, dtype, own)
+    model = NetworkClassifier(spec, backbone, n_classes, tune == "probe", settings.dropout, dtype, own)
     return model.to(execution.place).train()
 
 # %% ../../nbs/2_models/23_networks.ipynb #n3tsave1
