@@ -179,7 +179,9 @@ class Batch:
         return Batch(self.ids[at.cpu().numpy()], self.input_ids[at, :longest], self.lengths[at], self.labels[at],
                      self.other and self.other.select(at))
 
-    def __repr__(self): return f"Batch({' x '.join(map(str, self.input_ids.shape))} tokens{', pairs' if self.other else ''})"
+    def __repr__(self):
+        size = " x ".join(map(str, self.input_ids.shape))
+        return f"Batch({size} tokens{', pairs' if self.other else ''})"
 
 
 def make_batch(
