@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from ..data.runtime import ConfigError, Execution, check_choice, is_interactive, slug
+from ..data.runtime import ConfigError, Execution, as_declared, check_choice, is_interactive, slug
 from ..learning.labels import LabelSettings, label_needs
 from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, Identity, RunConfig, built_on, default_of, identify
@@ -78,6 +78,7 @@ def plan(
     "Every run of a sweep, supervisors before students."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
     check_lists(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds)
+    model_sizes = [as_declared("model", model, "str") for model in model_sizes]
     theirs = [f.name for f in fields(RunConfig) if f.name not in ("model", *ROW_SETTINGS)]
     for name in students_only: check_choice("setting of students only", name, theirs)
     both = {name: value for name, value in config.items() if name not in (*STUDENTS_ONLY, *students_only)}
