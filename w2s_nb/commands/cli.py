@@ -171,7 +171,7 @@ def _shown(value):
 def _add(group, setting, default, suppress):
     "One option, under all its spellings."
     read, metavar = TYPES[setting.type.replace(" | None", "")]
-    name = SPELLED.get(setting.name, setting.name)
+    name = setting.name if setting.stage == "command" else SPELLED.get(setting.name, setting.name)
     spellings = [dashed for one in (name, *ALIASES.get(name, ())) for dashed in (f"--{one}", f"--{one.replace('_', '-')}")]
     flag = dict(nargs="?", const=True) if read is _bool else {}
     help = f"{setting.comment} (default: {_shown(default)})".replace("%", "%%")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..data.runtime import ConfigError, check_at_least
-from ..data.tokens import Tokens, length_buckets, make_batch
+from ..data.tokens import Tokens, length_buckets
 from ..models.text_models import LanguageModel
 
 # %% ../../nbs/3_learning/35_prompts.ipynb #48672ea0
@@ -84,7 +84,7 @@ def prompt_logits(
     logits, device, was_training = np.empty((len(prompts), len(answers)), np.float32), model.head.weight.device, model.training
     model.eval()
     for index in length_buckets(prompts.lengths, batch_size):
-        p = model.next_token(make_batch(prompts, index).to(device)).log_softmax(1)                     # (b, V)
+        p = model.next_token(prompts.batch(index).to(device)).log_softmax(1)                     # (b, V)
         logits[index] = torch.stack([p[:, words].logsumexp(1) for words in answers], 1).cpu().numpy()
     model.train(was_training)
     return logits
