@@ -242,7 +242,7 @@ class Execution:
     force: bool = False                   # train again, and replace the stored run once the new one is whole
     eval_every: int | str | None = None   # measure test accuracy every n steps, or every "epoch"; None: at the end
     logger: Callable | None = None        # (config, name) -> context manager giving a function of each record
-    progress: bool | None = None          # draw a bar; None: if someone is watching
+    progress: bool | None = None          # True: a bar; False: silent; None: a bar if someone is watching, else lines
     sync_command: str | None = None       # called as `CMD download PATH ROOT` before a run, `CMD upload …` after
 
     def __post_init__(self):

@@ -372,15 +372,18 @@ def save_network_classifier(
     folder: Path,              # new folder
 ) -> None:
     "Write backbone or adapters (as timm or peft do), and head.safetensors. A frozen pretrained one is left out."
-    folder, spec = Path(folder), model.spec
+    folder = Path(folder)
     folder.mkdir(parents=True)
-    if hasattr(model.backbone, "peft_config"): model.backbone.save_pretrained(folder)
-    elif model.own_backbone or not model.frozen:
-        state = {name: value.cpu().contiguous() for name, value in model.backbone.state_dict().items()}
-        if spec.origin == "timm": _write_timm(spec, state, folder)
-        else: save_file(state, folder / "model.safetensors")
+    if model.own_backbone or not model.frozen: _write_backbone(model, folder)
     head = {name: p.detach().cpu().contiguous() for name, p in model.head.named_parameters()}
     save_file(head, folder / "head.safetensors")
+
+
+def _write_backbone(model, folder):
+    if hasattr(model.backbone, "peft_config"): return model.backbone.save_pretrained(folder)
+    state = {name: value.cpu().contiguous() for name, value in model.backbone.state_dict().items()}
+    if model.spec.origin == "timm": _write_timm(model.spec, state, folder)
+    else: save_file(state, folder / "model.safetensors")
 
 
 def _write_timm(spec, state, folder):

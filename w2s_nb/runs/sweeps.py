@@ -159,8 +159,9 @@ def _clock(seconds): return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02
 
 
 def _reported(finished, todo, total, execution):
-    "Pass results on; draw a bar if someone is watching, else print a line for every run that was trained."
+    "Pass results on; draw a bar if someone is watching, else print a line per trained run. `progress=False`: neither."
     show = is_interactive() if execution.progress is None else execution.progress
+    lines = execution.progress is None and not show
     left, spent, start = sum(map(_cost, todo.values())), 0.0, time.time()
     with tqdm(total=total, desc="runs", disable=not show) as bar:
         for i, (config, run) in enumerate(finished, 1):
@@ -168,7 +169,7 @@ def _reported(finished, todo, total, execution):
             remaining = _clock((time.time() - start) * left / spent) if spent else "0:00:00"
             bar.set_postfix(left=remaining, refresh=False)
             bar.update()
-            if config in todo and not show: print(f"[{i}/{total}] {run}, about {remaining} left", flush=True)
+            if config in todo and lines: print(f"[{i}/{total}] {run}, about {remaining} left", flush=True)
             yield config, run
 
 # %% ../../nbs/5_runs/54_sweeps.ipynb #w0rk3rs1
