@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATA_FIELDS', 'choose_rows', 'as_distribution', 'format_rows', 'balance_rows', 'load_task', 'split_halves', 'deal',
-           'fingerprint', 'DataSettings', 'Rows', 'split_images', 'load_rows']
+           'fingerprint', 'DataSettings', 'Rows', 'split_images', 'rows_for']
 
 # %% ../../nbs/1_data/15_rows.ipynb #d4735e3a
 import hashlib
@@ -146,7 +146,7 @@ def load_task(
     "Load, format and shuffle a task's rows. Defaults give the reference's rows in the reference's order."
     task = TASKS[check_choice("dataset", name, TASKS)]
     if task.kind == "images":
-        raise ConfigError(f"Task {name!r} has images, not a table of texts: read them with load_images or load_rows.")
+        raise ConfigError(f"Task {name!r} has images, not a table of texts: read them with load_images or rows_for.")
     for what, n in dict(n_train=n_train, n_test=n_test).items():
         if n is not None and n < 1: raise ConfigError(f"{what}={n}: ask for at least one row, or leave it out for all.")
     data_dir = data_dir or os.environ.get("W2S_DATA_DIR") or None
@@ -358,7 +358,7 @@ def _text_rows(task, settings, data_dir):
     return _rows.get((settings, task, data_dir), make)
 
 # %% ../../nbs/1_data/15_rows.ipynb #ro01ap09
-def load_rows(
+def rows_for(
     task: Task,                            # whose rows
     settings: DataSettings,                # which of them; None in a field: the task's own value
     execution: Execution = Execution(),    # where local rows are, and whether unreadable images are left out
