@@ -17,7 +17,7 @@ from pathlib import Path
 from datasets import Dataset, load_from_disk
 
 from ..data.rows import DataSettings, Rows, fingerprint, rows_for
-from ..data.runtime import ConfigError, Execution, check_choice, html_rows, slug
+from ..data.runtime import ConfigError, Execution, as_declared, check_choice, html_rows, slug
 from ..data.tasks import TASKS, Task
 from ..data.tokens import TokenSettings
 from ..learning.labels import LabelSettings, is_control, label_needs, label_steps
@@ -87,10 +87,14 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
 
     def normalize(self) -> None:
         "Bring every value into its one form."
+        for f in fields(self):
+            if f.name not in ("teacher", "beside", "backbone", "labels"): self._set(f.name, as_declared(f.name, getattr(self, f.name), _type_name(f)))
         by_loss = set(self.loss_options) & set(LOSSES)           # a preset gives the options of several losses
         options = self.loss_options.get(self.loss, {}) if by_loss else self.loss_options
         for name, value in dict(loss_options=options, labels=label_steps(self.labels), beside=tuple(self.beside)).items():
-            object.__setattr__(self, name, value)
+            self._set(name, value)
+
+    def _set(self, name, value): object.__setattr__(self, name, value)
 
     def __hash__(self): return hash(json.dumps(asdict(self), sort_keys=True, default=str))
 
@@ -118,6 +122,9 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
         return any(is_control(run.labels) for run in lineage(self))
 
 # %% ../../nbs/5_runs/50_config.ipynb #defau1t1
+def _type_name(setting): return setting.type if isinstance(setting.type, str) else getattr(setting.type, "__name__", str(setting.type))
+
+
 def default_of(
     setting: Field,  # a field of a dataclass
 ):

@@ -381,7 +381,7 @@ def solve(
     return replace(better, weight=better.weight[:1] - better.weight[1:], bias=better.bias[:1] - better.bias[1:])
 
 
-def _solved(config, learner, train, measure, execution):
+def _solved(config, learner, train, measures, execution):
     "The head by L-BFGS, as a history of one record."
     whole = learner.batch(train, np.arange(len(train)))
     solver = Solver(loss=config.loss, aux_coef=config.loss_options.get("aux_coef", Solver.aux_coef),
@@ -390,7 +390,8 @@ def _solved(config, learner, train, measure, execution):
     logits = torch.from_numpy(learner.answer(train))
     right = (logits.argmax(1) == whole.labels.argmax(1)).float().mean().item()
     value = LOSSES[config.loss](logits, whole.labels, 1.0, **config.loss_options).item()
-    return [dict(step=0, progress=1.0, loss=value, train_accuracy=right, lr=0.0, rows=len(train)) | measure()]
+    taken = {name: float(measure()) for name, measure in measures.items()}
+    return [dict(step=0, progress=1.0, loss=value, train_accuracy=right, lr=0.0, rows=len(train)) | taken]
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20045
 def learn(
@@ -402,10 +403,10 @@ def learn(
     execution: Execution = Execution(),  # micro_batch, eval_every
 ) -> Iterator[dict]:         # a record a step
     "Train, and yield the records of the training with measures added; the model is trained when they are exhausted."
-    config, test = p.config, p.inputs["test"]
-    measure = partial(_measure, learner, test, held_out, p.given.teacher)
+    config = p.config
+    measures = _measures(learner, p.inputs["test"], held_out, p.given.teacher)
     if config.optimizer == "lbfgs":
-        yield from _solved(config, learner, train, measure, execution)
+        yield from _solved(config, learner, train, measures, execution)
         return
     if config.tune == "lp_ft":
         x = p.run.kind.features(learner.model, train, "last", None, execution)
@@ -416,7 +417,7 @@ def learn(
     batches = (learner.batch(train, index) for index in order)
     records = fit(learner.model, batches, len(order), loss, stepper, execution.micro_batch, config.loss in ROWWISE)
     rule_at = check_steps(len(order), config.stop_checks) if config.stop != "none" else ()
-    yield from watch(records, learner.model, measure, _measured_at(order, len(train), config, execution), config.stop, rule_at)
+    yield from watch(records, learner.model, measures, _measured_at(order, len(train), config, execution), config.stop, rule_at)
 
 
 def _measured_at(order, n_rows, config, execution):
@@ -428,15 +429,19 @@ def _measured_at(order, n_rows, config, execution):
     return {last, *(range(every - 1, len(order), every) if every else ())}
 
 
-def _measure(learner, test, held_out, teacher):
-    "Test accuracy, agreement with the supervisor there, and agreement with the held-out labels."
-    found = learner.predict(test)
-    measures = dict(eval_accuracy=float(found.correct.mean()))
-    if teacher and np.array_equal(teacher.test.ids, found.ids):
-        measures["agreement"] = float((found.hard == teacher.test.hard).mean())
+def _measures(learner, test, held_out, teacher):
+    "Test accuracy, agreement with the supervisor there, and with the held-out labels; taken in this order after a step."
+    seen = []                                            # the test rows are predicted once for two measures
+
+    def eval_accuracy():
+        seen[:] = [learner.predict(test)]
+        return seen[0].correct.mean()
+
+    measures = dict(eval_accuracy=eval_accuracy)
+    if teacher and teacher.test and np.array_equal(teacher.test.ids, test.ids):
+        measures["agreement"] = lambda: (seen[0].hard == teacher.test.hard).mean()
     if len(held_out):
-        right = learner.answer(held_out).argmax(1) == held_out.labels.argmax(1)
-        measures["weak_agreement"] = float(right.mean())
+        measures["weak_agreement"] = lambda: (learner.answer(held_out).argmax(1) == held_out.labels.argmax(1)).mean()
     return measures
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20046
