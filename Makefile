@@ -22,8 +22,9 @@ demo: install        ## the main job on the built-in world: a sweep, its table a
 test: install        ## every notebook, and the checks around them; ends with `N passed, N failed`
 	$(BIN)/python tools/check/test.py
 
-export: install      ## notebooks -> w2s_nb/*.py
+export: install      ## notebooks -> w2s_nb/*.py; their stored outputs are cleaned of addresses
 	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
 
 execute: install     ## run every notebook and store its outputs
 	$(BIN)/python tools/check/notebooks.py execute

@@ -77,13 +77,11 @@ def module_of(path):
 
 
 def heading(path):
-    "Title and `>` sentence of a notebook."
-    text = "\n".join(source(cell) for cell in cells(path)[:2] if cell["cell_type"] == "markdown")
-    title, sentence = re.search(r"^# (.+)", text, re.M), re.search(r"^> ((?:.+\n?)(?:> ?.+\n?)*)", text, re.M)
-    if title is None or sentence is None:
-        raise SystemExit(f"{Path(path).relative_to(ROOT)} lacks its title or its sentence: "
-                         "begin its first cell with `# Title` and `> One sentence.`")
-    return title[1].strip(), " ".join(line.lstrip("> ") for line in sentence[1].splitlines()).strip()
+    "Title and `>` sentence of a notebook; the file's name and '' where they are missing."
+    text = next((source(cell) for cell in cells(path) if cell["cell_type"] == "markdown"), "")
+    title, sentence = re.search(r"^# (.+)", text, re.M), re.search(r"^> .+(?:\n> ?.+)*", text, re.M)
+    lines = sentence[0].split("\n") if sentence else []
+    return title[1].strip() if title else Path(path).stem, " ".join(line.removeprefix("> ").strip() for line in lines)
 
 
 LIST = "<!-- list of notebooks: made from the folders by tools/chapters.py -->"

@@ -6,6 +6,7 @@ from .data.tasks import TASKS as TASKS
 from .data.tasks import Task as Task
 from .data.tasks import register_task as register_task
 from .data.tasks import task_from_hub as task_from_hub
+from .data.tasks import task_from_images as task_from_images
 from .data.tasks import task_from_rows as task_from_rows
 from .data.rows import load_task as load_task
 from .data.rows import split_halves as split_halves

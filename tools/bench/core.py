@@ -85,7 +85,7 @@ def stored_runs(folder):
     import tokenizers
     import transformers
     from w2s_nb.runs.config import RunConfig
-    from w2s_nb.data.rows import task_from_rows
+    from w2s_nb.data.tasks import task_from_rows
     from w2s_nb.runs.runs import train_run
     model = doll(folder / "runs", 32, 2, 64)
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({str(i): i for i in range(100)}, unk_token="0"))

@@ -55,7 +55,8 @@ def timed(call):
 
 def texts_of(configs, data_dir):
     "How many texts one seed has in its three parts, and how many are distinct over all seeds."
-    from w2s_nb.runs.config import load_rows, load_tokens
+    from w2s_nb.runs.config import load_rows
+    from w2s_nb.runs.learn import load_tokens
     from w2s_nb.models.features import row_keys
     keys = [{key for part in load_tokens(c, load_rows(c, data_dir)).values() for key in row_keys(part)} for c in configs]
     return len(keys[0]), len(set().union(*keys))

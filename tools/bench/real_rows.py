@@ -14,7 +14,7 @@ from pathlib import Path
 
 from probes import random_models
 from w2s_nb.runs.config import RunConfig
-from w2s_nb.data.rows import TASKS
+from w2s_nb.data.tasks import TASKS
 from w2s_nb.runs.runs import train_run
 
 SMALL = [dict(n_embd=width, n_layer=layers, n_head=4, n_positions=512) for width, layers in ((16, 2), (32, 2), (64, 4))]

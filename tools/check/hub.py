@@ -20,7 +20,8 @@ EXAMPLE = ('--batch_size 32 --max_ctx 512 --ds_name sciq --loss logconf --n_docs
            '--weak_model_size gpt2-medium --strong_model_size gpt2-large --seed 42').split()
 PARQUET = "refs/convert/parquet"
 LOAD = """import warnings; warnings.simplefilter("ignore")
-from w2s_nb.data.rows import TASKS, load_task, task_from_hub
+from w2s_nb.data.rows import load_task
+from w2s_nb.data.tasks import TASKS, task_from_hub
 for config in ("plain", "hard"): task_from_hub("someone/scripted", name=config, config=config)
 for name in [name for name, task in TASKS.items() if task.hub]:
     print(name, *(len(rows) for rows in load_task(name, n_train=20, n_test=10).values()))

@@ -12,7 +12,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chapters import NBS, PACKAGE, ROOT, cells, module_file, module_names, module_of, notebooks, settings, source
+from chapters import (NBS, PACKAGE, ROOT, cells, heading, module_file, module_names, module_of, notebooks, settings,
+                      source)
 
 STUDIES = 90       # notebooks from this number on may import anything, and so may those of 0_start
 IDENTITY = {"task", "model", "teacher", "train_half", "seed", "loss", "tune"}  # a table's key has these
@@ -83,6 +84,12 @@ def imports_lead_down():
             taken = {module for node in ast.walk(cell) for module, _ in imported(node) if module in home}
             for source_of in sorted({home[module] for module in taken}):
                 if number(source_of) > number(path): yield f"{path.name} [{id}] imports from {source_of.name}"
+
+
+def notebooks_introduce_themselves():
+    "A notebook begins with a title and a `>` sentence that says what its reader can do afterwards."
+    for path in notebooks():
+        if not heading(path)[1]: yield f"{path.relative_to(ROOT)}: begin with `# Title` and `> One sentence.`"
 
 
 def sources():
@@ -205,8 +212,8 @@ def outputs_are_clean():
         if told: yield f"{place} stores addresses in memory: {', '.join(told)}"
 
 
-RULES = [imports_lead_down, private_names_stay, caches_are_bounded, settings_are_declared_once,
-         dependencies_are_declared, outputs_are_clean]
+RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, caches_are_bounded,
+         settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
 
 
 def main():

@@ -107,10 +107,15 @@ def check_hub():
     return output_of(TOOLS / "check" / "hub.py")
 
 
+def check_examples():
+    "The examples of CONTRIBUTING.md run."
+    return output_of(TOOLS / "check" / "examples.py")
+
+
 CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
     "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
-    "hub": check_hub,
+    "hub": check_hub, "examples": check_examples,
 }
 
 

@@ -82,26 +82,50 @@ def type_name(anno):
     return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text).strip("'")
 
 
+def declaring(cls, name):
+    "The class of a dataclass's family that declares a field."
+    return next((c for c in cls.__mro__ if name in vars(c).get("__annotations__", {})), cls)
+
+
 def parameters(obj):
     "What a caller may pass: [(name, type, default, meaning)], from the comments beside the parameters."
     empty = inspect.Parameter.empty
+    if getattr(obj, "_is_protocol", False): return []
     try: names = [n for n in inspect.signature(obj).parameters if n != "self"]
     except (TypeError, ValueError): return []
-    docs = docments(obj, full=True, args_kwargs=True)
-    helps = {f.name: f.metadata.get("help") for f in dataclasses.fields(obj)} if dataclasses.is_dataclass(obj) else {}
+    owners = {n: declaring(obj, n) if dataclasses.is_dataclass(obj) else obj for n in names}
+    docs = {owner: docments(owner, full=True, args_kwargs=True) for owner in dict.fromkeys(owners.values())}
     rows = []
     for name in names:
-        doc = docs.get(name) or {}
+        doc = docs[owners[name]].get(name) or {}
         default = doc.get("default", empty)
         shown = "" if default is empty else repr(default) if not repr(default).startswith("<") else "made anew"
-        meaning = doc.get("docment") if isinstance(doc.get("docment"), str) else helps.get(name)
-        rows.append((name, type_name(doc.get("anno", empty)), shown, meaning or ""))
+        meaning = doc.get("docment") if isinstance(doc.get("docment"), str) else ""
+        rows.append((name, type_name(doc.get("anno", empty)), shown, meaning))
     return rows
+
+
+def with_owners(obj, rows):
+    "The rows of a dataclass that inherits fields, with a line above those of each class that declares some."
+    if not dataclasses.is_dataclass(obj): return rows
+    found, last = [], obj
+    for row in rows:
+        owner = declaring(obj, row[0].strip("`"))
+        if owner is not last: found.append((f"**`{owner.__name__}`**", "", "", first_line(owner)))
+        found.append(row)
+        last = owner
+    return found
+
+
+def first_line(obj):
+    "The first line of a docstring."
+    return (inspect.getdoc(obj) or "").split("\n")[0]
 
 
 def table(obj):
     "The parameters and the returned value as a markdown table; columns that are empty are left out."
     rows = [(f"`{n}`", t and f"`{t}`", d and f"`{d}`", meaning) for n, t, d, meaning in parameters(obj)]
+    rows = with_owners(obj, rows)
     returns = {} if inspect.isclass(obj) else docments(obj, full=True).get("return") or {}
     what, kind = returns.get("docment"), type_name(returns.get("anno"))
     if isinstance(what, str) or kind not in ("", "None"):

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['DATA_FIELDS', 'choose_rows', 'as_distribution', 'format_rows', 'balance_rows', 'load_task', 'split_halves', 'deal',
-           'fingerprint', 'DataSettings', 'Rows', 'split_images', 'load_rows', 'MICRO_ROWS', 'TASKS', 'Task',
-           'register_task', 'task_from_hub', 'task_from_images', 'task_from_rows']
+           'fingerprint', 'DataSettings', 'Rows', 'split_images', 'rows_for']
 
 # %% ../../nbs/1_data/15_rows.ipynb #d4735e3a
 import hashlib
@@ -22,8 +21,7 @@ from datasets import Dataset
 
 from .images import Images, load_images, readable
 from .runtime import ConfigError, Execution, Recent, check_at_least, check_choice
-from .tasks import MICRO_ROWS, TASKS, Task, raw_rows, register_task
-from .tasks import task_from_hub, task_from_images, task_from_rows  # noqa: F401  offered here too
+from .tasks import TASKS, Task, raw_rows
 
 # %% ../../nbs/1_data/15_rows.ipynb #c2356069
 def choose_rows(
@@ -119,9 +117,6 @@ def balance_rows(
     return data.select(np.sort(keep))
 
 # %% ../../nbs/1_data/15_rows.ipynb #86e50149
-_all_ = ["MICRO_ROWS", "TASKS", "Task", "register_task", "task_from_hub", "task_from_images", "task_from_rows"]
-
-
 @lru_cache(maxsize=32)
 def _load_task(task, seed, n_train, n_test, data_dir, balance, subset):
     sources, splits = {}, {}
@@ -151,7 +146,7 @@ def load_task(
     "Load, format and shuffle a task's rows. Defaults give the reference's rows in the reference's order."
     task = TASKS[check_choice("dataset", name, TASKS)]
     if task.kind == "images":
-        raise ConfigError(f"Task {name!r} has images, not a table of texts: read them with load_images or load_rows.")
+        raise ConfigError(f"Task {name!r} has images, not a table of texts: read them with load_images or rows_for.")
     for what, n in dict(n_train=n_train, n_test=n_test).items():
         if n is not None and n < 1: raise ConfigError(f"{what}={n}: ask for at least one row, or leave it out for all.")
     data_dir = data_dir or os.environ.get("W2S_DATA_DIR") or None
@@ -363,7 +358,7 @@ def _text_rows(task, settings, data_dir):
     return _rows.get((settings, task, data_dir), make)
 
 # %% ../../nbs/1_data/15_rows.ipynb #ro01ap09
-def load_rows(
+def rows_for(
     task: Task,                            # whose rows
     settings: DataSettings,                # which of them; None in a field: the task's own value
     execution: Execution = Execution(),    # where local rows are, and whether unreadable images are left out

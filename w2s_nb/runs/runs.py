@@ -129,12 +129,18 @@ def summarize(
     test, transfer = (accuracy(predicted[part]) for part in ("test", "transfer"))
     same = agreement(predicted["test"], p.given.teacher.test) if p.given.teacher else None
     return dict(
-        kind=p.run.kind.name, accuracy=test.value, accuracy_se=test.se, test=_numbers(test), weak_labels=_numbers(transfer),
+        kind=p.run.kind.name, identity=_identity(p.run), accuracy=test.value, accuracy_se=test.se, test=_numbers(test), weak_labels=_numbers(transfer),
         agreement=same and {key: _numbers(e) for key, e in same.items()},
         final_loss=history[-1]["loss"] if history else None, steps=len(history), train_rows=train_rows,
         n_params=p.run.kind.n_params(p.run.spec, p.config.tune),
         dropped={part: len(getattr(inputs, "dropped", ())) for part, inputs in p.inputs.items()},
         versions=dict(w2s_nb=__version__) | {name: _version(name) for name in ("torch", "transformers", "torchvision", "timm")})
+
+
+def _identity(run):
+    "What tells runs apart wherever their files lie: hashes of the run, of its rows and weights, and of the runs it builds on."
+    before = dict(teacher=run.teacher and run.teacher.id, backbone=run.backbone and run.backbone.id)
+    return dict(id=run.id, rows=run.rows.fingerprint, weights=run.kind.fingerprint(run.spec), beside=[one.id for one in run.beside]) | before
 
 
 def _numbers(estimate):
