@@ -19,9 +19,11 @@ from chapters import NBS, ROOT
 
 
 def first_example(path):
-    "The first code cell that a reader sees."
+    "The code cells that a reader sees, as far as the first one that shows something."
     cells = [c for c in read_nb(path).cells if c.cell_type == "code"]
-    return next(c["source"] for c in cells if not {"hide", "eval:"} & extract_directives(c, remove=False).keys())
+    seen = [c for c in cells if not {"hide", "eval:"} & extract_directives(c, remove=False).keys()]
+    last = next((i for i, c in enumerate(seen) if c.get("outputs")), 0)
+    return "\n".join(c["source"] for c in seen[:last + 1])
 
 
 def fresh_python(folder):

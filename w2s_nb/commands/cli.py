@@ -130,6 +130,14 @@ def _integers(text):
     except ValueError: raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 0,1,2") from None
 
 
+def _whole(text):
+    "1000, 1e3, 16.0 -> an integer."
+    try: number = float(text)
+    except ValueError: number = 0.5
+    if number != number // 1: raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text) if text.strip().lstrip("+-").isdigit() else int(number)
+
+
 def _value(text):
     "A number where it is one, true or false, else the text."
     try: return json.loads(text.lower())
@@ -152,7 +160,7 @@ def _steps(text):
 
 
 #: type of a setting -> (how a text is read, what --help shows)
-TYPES = {"bool": (_bool, "BOOL"), "int": (int, "N"), "float": (float, "X"), "str": (str, "NAME"), "dict": (_pairs, "KEY=VALUE,…"),
+TYPES = {"bool": (_bool, "BOOL"), "int": (_whole, "N"), "float": (float, "X"), "str": (str, "NAME"), "dict": (_pairs, "KEY=VALUE,…"),
          "tuple": (_steps, "A,B(KEY=VALUE,…),…"), "list[str]": (names_in, "A,B,…"), "list[int]": (_integers, "N,N,…"),
          "int | str": (_value, "N"), "str | dict": (str, "NAME"), "str | Path": (str, "PATH")}
 

@@ -390,7 +390,7 @@ class Classifier(nn.Module):
     def __init__(
         self,
         backbone: nn.Module,         # returns `last_hidden_state` (B, T, D)
-        n_outputs: int,              # number of classes C; 1 for pairs
+        n_classes: int,              # number of classes C; 1 for pairs
         bias: bool = False,          # whether the head has a bias
         frozen: bool = False,        # train only the head
         dtype: str = "fp32",         # precision of the computation
@@ -400,7 +400,7 @@ class Classifier(nn.Module):
         self.backbone, self.frozen, self.dtype, self.own_backbone = backbone, frozen, dtype, own_backbone
         self.needs_mask = not is_causal(backbone.config)
         n_features = getattr(backbone.config, "hidden_size", None) or backbone.config.n_embd
-        self.head = nn.utils.skip_init(nn.Linear, n_features, n_outputs, bias=bias)     # draws no random numbers
+        self.head = nn.utils.skip_init(nn.Linear, n_features, n_classes, bias=bias)     # draws no random numbers
         for p in self.head.parameters(): nn.init.zeros_(p)
         if frozen: backbone.requires_grad_(False)
 
@@ -472,7 +472,7 @@ def trained_part(
 
 def load_classifier(
     spec: ModelSpec,  # the model
-    n_outputs: int,   # number of classes C; 1 for pairs, where each text gets one reward
+    n_classes: int,   # number of classes C; 1 for pairs, where each text gets one reward
     settings: ModelSettings = ModelSettings(),  # what is trained, and how it computes
     seed: int = 0,    # of the adapters' initial values
     backbone: nn.Module | None = None,          # takes the place of the pretrained one
@@ -489,8 +489,8 @@ def load_classifier(
     checkpointing = spec.gradient_checkpointing if execution.checkpointing is None else execution.checkpointing
     if checkpointing and tune != "probe": backbone.gradient_checkpointing_enable(dict(use_reentrant=False))
     if tune == "lora": backbone = add_lora(backbone, spec, **settings.lora, seed=seed)
-    model = Classifier(backbone, n_outputs, spec.bias, frozen=tune == "probe", dtype=dtype, own_backbone=own)
-    if settings.head == "unembedding": model.head.weight.data.copy_(unembeddings(spec, n_outputs, execution))
+    model = Classifier(backbone, n_classes, spec.bias, frozen=tune == "probe", dtype=dtype, own_backbone=own)
+    if settings.head == "unembedding": model.head.weight.data.copy_(unembeddings(spec, n_classes, execution))
     if execution.device_map: model.head.to(execution.place)
     else: model.to(execution.place)
     return model
@@ -566,7 +566,7 @@ class OwnHead(nn.Module):
 # %% ../../nbs/2_models/21_text_models.ipynb #0wnh3ad2
 def load_own_head(
     spec: ModelSpec,  # a directory or hub id saved by transformers' AutoModelForSequenceClassification
-    n_outputs: int,   # number of classes C; 1 for pairs, where each text gets one reward
+    n_classes: int,   # number of classes C; 1 for pairs, where each text gets one reward
     settings: ModelSettings = ModelSettings(tune="own_head"),  # its precision
     execution: Execution = Execution(),  # where it computes
 ) -> OwnHead:
@@ -577,8 +577,8 @@ def load_own_head(
     if not saved_as.endswith("ForSequenceClassification"):
         raise ConfigError(f"The weights of {spec.name!r} are those of {saved_as} and bring no classification head: "
                           "give one saved by AutoModelForSequenceClassification, or train a head: tune='probe'.")
-    if config.num_labels != n_outputs:
-        raise ConfigError(f"The head of {spec.name!r} has {config.num_labels} outputs and the task needs {n_outputs}: "
+    if config.num_labels != n_classes:
+        raise ConfigError(f"The head of {spec.name!r} has {config.num_labels} outputs and the task needs {n_classes}: "
                           "its classes mean something else. Give a model that was trained on these classes, or train a "
                           "head with tune='probe'.")
     dtype = check_choice("dtype", settings.dtype or spec.dtype, DTYPES)

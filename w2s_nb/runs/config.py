@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PRESETS', 'LARGEST', 'STAGES', 'ROW_SETTINGS', 'BESIDE', 'WITHOUT_STEPS', 'ChainSettings', 'Names', 'RunConfig',
            'default_of', 'built_on', 'lineage', 'check_together', 'held_out_share', 'Resolved', 'resolve',
-           'config_from_dict', 'Identity', 'identify', 'stored_labels', 'labels_fingerprint']
+           'config_from_dict', 'Identity', 'identify', 'stored_labels', 'labels_fingerprint', 'load_rows', 'run_id']
 
 # %% ../../nbs/5_runs/50_config.ipynb #d4735e3a
 import hashlib
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from datasets import Dataset, load_from_disk
 
-from ..data.rows import DataSettings, Rows, fingerprint, load_rows
-from ..data.runtime import ConfigError, Execution, check_choice, html_rows, slug
+from ..data.rows import DataSettings, Rows, fingerprint, rows_for
+from ..data.runtime import ConfigError, Execution, as_declared, check_choice, html_rows, slug
 from ..data.tasks import TASKS, Task
 from ..data.tokens import TokenSettings
 from ..learning.labels import LabelSettings, is_control, label_needs, label_steps
@@ -87,10 +87,14 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
 
     def normalize(self) -> None:
         "Bring every value into its one form."
+        for f in fields(self):
+            if f.name not in ("teacher", "beside", "backbone", "labels"): self._set(f.name, as_declared(f.name, getattr(self, f.name), _type_name(f)))
         by_loss = set(self.loss_options) & set(LOSSES)           # a preset gives the options of several losses
         options = self.loss_options.get(self.loss, {}) if by_loss else self.loss_options
         for name, value in dict(loss_options=options, labels=label_steps(self.labels), beside=tuple(self.beside)).items():
-            object.__setattr__(self, name, value)
+            self._set(name, value)
+
+    def _set(self, name, value): object.__setattr__(self, name, value)
 
     def __hash__(self): return hash(json.dumps(asdict(self), sort_keys=True, default=str))
 
@@ -118,6 +122,9 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
         return any(is_control(run.labels) for run in lineage(self))
 
 # %% ../../nbs/5_runs/50_config.ipynb #defau1t1
+def _type_name(setting): return setting.type if isinstance(setting.type, str) else getattr(setting.type, "__name__", str(setting.type))
+
+
 def default_of(
     setting: Field,  # a field of a dataclass
 ):
@@ -352,7 +359,7 @@ def identify(
     teacher, backbone, beside = of(config.teacher), of(config.backbone), tuple(map(of, config.beside))
     found = {id(run): one for run, one in zip((config.teacher, config.backbone, *config.beside), (teacher, backbone, *beside))}
     resolved = _fill(config, task, spec, lambda run: found[id(run)].config)
-    rows = load_rows(task, resolved, execution)
+    rows = rows_for(task, resolved, execution)
     parts = dict(weights=kind.fingerprint(spec), rows=rows.fingerprint, teacher=teacher and teacher.id,
                  beside=[one.id for one in beside], backbone=backbone and backbone.id,
                  weak_labels=config.weak_labels and labels_fingerprint(config.weak_labels))
@@ -394,3 +401,19 @@ def labels_fingerprint(
     labels = stored_labels(path)
     column = lambda name: labels[name][:] if name in labels.column_names else [""] * len(labels)
     return fingerprint(Dataset.from_dict(dict(id=column("id"), txt=column("txt"), soft_label=column("soft_label"))))
+
+# %% ../../nbs/5_runs/50_config.ipynb #byc0nf02
+def load_rows(
+    config: RunConfig,                   # which rows
+    data_dir: str | Path | None = None,  # folder of local rows; None: W2S_DATA_DIR, else the hub
+) -> Rows:
+    "The three sets of rows of a configuration."
+    return identify(config, Execution(data_dir=data_dir)).rows
+
+
+def run_id(
+    config: RunConfig,                   # any configuration
+    data_dir: str | Path | None = None,  # folder of local rows
+) -> str:                                # sixteen hexadecimal digits
+    "What the run is known by: a hash of everything that its result depends on."
+    return identify(config, Execution(data_dir=data_dir)).id

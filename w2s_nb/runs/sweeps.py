@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from ..data.runtime import ConfigError, Execution, check_choice, is_interactive, slug
+from ..data.runtime import ConfigError, Execution, as_declared, check_choice, is_interactive, slug
 from ..learning.labels import LabelSettings, label_needs
 from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, Identity, RunConfig, built_on, default_of, identify
@@ -78,6 +78,7 @@ def plan(
     "Every run of a sweep, supervisors before students."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
     check_lists(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds)
+    model_sizes = [as_declared("model", model, "str") for model in model_sizes]
     theirs = [f.name for f in fields(RunConfig) if f.name not in ("model", *ROW_SETTINGS)]
     for name in students_only: check_choice("setting of students only", name, theirs)
     both = {name: value for name, value in config.items() if name not in (*STUDENTS_ONLY, *students_only)}
@@ -158,8 +159,9 @@ def _clock(seconds): return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02
 
 
 def _reported(finished, todo, total, execution):
-    "Pass results on; draw a bar if someone is watching, else print a line for every run that was trained."
+    "Pass results on; draw a bar if someone is watching, else print a line per trained run. `progress=False`: neither."
     show = is_interactive() if execution.progress is None else execution.progress
+    lines = execution.progress is None and not show
     left, spent, start = sum(map(_cost, todo.values())), 0.0, time.time()
     with tqdm(total=total, desc="runs", disable=not show) as bar:
         for i, (config, run) in enumerate(finished, 1):
@@ -167,7 +169,7 @@ def _reported(finished, todo, total, execution):
             remaining = _clock((time.time() - start) * left / spent) if spent else "0:00:00"
             bar.set_postfix(left=remaining, refresh=False)
             bar.update()
-            if config in todo and not show: print(f"[{i}/{total}] {run}, about {remaining} left", flush=True)
+            if config in todo and lines: print(f"[{i}/{total}] {run}, about {remaining} left", flush=True)
             yield config, run
 
 # %% ../../nbs/5_runs/54_sweeps.ipynb #w0rk3rs1
