@@ -133,6 +133,16 @@ def lines_are_short():
             if cell["cell_type"] == "code" and wide: yield f"{path.relative_to(ROOT)} [{cell['id']}]: {wide[0][:60]} …"
 
 
+def links_lead_to_files():
+    "A link to a file of the repository leads to one that is there."
+    pages = [(path, path.read_text(encoding="utf8")) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]]
+    pages += [(path, "\n".join(source(c) for c in cells(path) if c["cell_type"] == "markdown")) for path in notebooks()]
+    for path, text in pages:
+        text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+        for link in sorted(set(re.findall(r"\]\(([\w./-]+\.\w+)(?:#[^)]*)?\)", text))):
+            if not (path.parent / link).exists(): yield f"{path.relative_to(ROOT)} links to {link}"
+
+
 def caches_are_bounded():
     "No module keeps what it has seen without a limit."
     for name in module_names():
@@ -224,7 +234,7 @@ def outputs_are_clean():
         if told: yield f"{place} stores addresses in memory: {', '.join(told)}"
 
 
-RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, lines_are_short,
+RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, lines_are_short, links_lead_to_files,
          caches_are_bounded, settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
 
 
