@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset
 
-from .images import Images, load_images, readable
+from .images import Images, folder_state, load_images, readable
 from .runtime import ConfigError, Execution, Recent, as_declared, check_at_least, check_choice
 from .tables import as_table, find_column
 from .tasks import TASKS, Task, is_distribution, raw_rows, same_label, source_state
@@ -311,9 +311,11 @@ class Rows:
         return rows.ids if isinstance(rows, Images) else np.array(rows["id"][:], dtype=str)
 
     def groups(self, half: str) -> np.ndarray:
-        "(N,) names of what rows share; a row that stands alone has a name of its own."
+        "(N,) names of what rows share; a row that stands alone has a name of its own. Copies of an image share one."
         rows = self.half(half)
-        return rows.ids if isinstance(rows, Images) else np.array(rows["group"][:], dtype=str)
+        if not isinstance(rows, Images): return np.array(rows["group"][:], dtype=str)
+        _, first, member = np.unique(rows.keys, return_index=True, return_inverse=True)
+        return rows.ids[first[member]]
 
     def texts(self, half: str) -> list[str]:
         "What a model reads in each row: of a pair both texts, with a space between; of an image nothing."
@@ -375,11 +377,25 @@ _rows = Recent(32)      # (settings, what the rows are) -> Rows
 
 
 def _folder_state(source):
-    "When a folder of images and its subfolders were last changed; None for everything else."
+    "What changes when a file in a folder of images changes; None for everything else."
     folder = None if isinstance(source, Images) else Path(source).expanduser()
-    if folder is None or not folder.is_dir(): return None
-    folders = [path for path in (folder, *folder.glob("*"), *folder.glob("val/*")) if path.is_dir()]
-    return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in folders))
+    return folder_state(folder) if folder is not None and folder.is_dir() else None
+
+
+def _without_copies(images, parts, grouped):
+    "-> (the parts without copies of one image in two of them, what is left out)"
+    learned = np.concatenate([images.keys[parts["weak"]], images.keys[parts["transfer"]]])
+    copied = dict(test=np.isin(images.keys[parts["test"]], learned))
+    if grouped: copied["weak"] = np.isin(images.keys[parts["weak"]], images.keys[parts["transfer"]])
+    left_out = {half: {"copy of an image in another half": int(copy.sum())} for half, copy in copied.items() if copy.any()}
+    for half, why in left_out.items():
+        n, total = sum(why.values()), len(parts[half])
+        where = "learned" if half == "test" else "transfer"
+        if n == total: raise ConfigError(f"All {n} {half} images of {images.name!r} are copies of {where} images: "
+                                         "give images that differ.")
+        warnings.warn(f"{images.name}: {n} of {total} {half} images are copies of {where} images and are left out.",
+                      stacklevel=6)
+    return {half: index[~copied[half]] if half in copied else index for half, index in parts.items()}, left_out
 
 
 def _image_rows(task, settings, skip):
@@ -387,8 +403,10 @@ def _image_rows(task, settings, skip):
     images = _images.get((task.images, _folder_state(task.images), skip), read)
 
     def make():
-        parts = {half: images.select(index) for half, index in split_images(images, settings).items()}
-        return Rows(**parts, fingerprint=fingerprint(*parts.values()))
+        index, left_out = _without_copies(images, split_images(images, settings), settings.grouped)
+        parts = {half: images.select(at) for half, at in index.items()}
+        if images.left_out: left_out = dict(left_out, images=images.left_out)
+        return Rows(**parts, fingerprint=fingerprint(*parts.values()), left_out=left_out)
     return _rows.get((settings, fingerprint(images), images.classes), make)
 
 
