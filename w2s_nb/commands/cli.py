@@ -357,8 +357,8 @@ def dropped_text(
         c, dropped = run.config, run.summary["dropped"]
         if not any(dropped.values()): continue
         counts = ", ".join(f"{n} {part}" for part, n in dropped.items())
-        lines[c.task, c.model, c.max_ctx] = (f"\n{c.task}, {c.model}: {counts} rows left out, with {c.max_ctx} tokens "
-                                             "or more or more than the model has positions for")
+        lines[c.task, c.model, c.max_ctx] = (f"\n{c.task}, {c.model}: {counts} rows left out, since they have at least "
+                                             f"{c.max_ctx} tokens, or more than the model can read")
     return "".join(lines.values())
 
 
