@@ -141,7 +141,7 @@ def main():
     for r in table:
         theirs = next(other["accuracy"] for other in table if other["batch"] == r["batch"])
         chance = 2 * (2 * theirs * (1 - theirs) / M) ** 0.5
-        assert r["accuracy"] > theirs - chance, f"{r['loop']} ends at {r['accuracy']:.4f}, the reference at {theirs:.4f}."
+        assert r["accuracy"] > theirs - chance, f"{r['loop']}: {r['accuracy']:.4f}, the reference's loop {theirs:.4f}"
     if args.csv:
         import pandas as pd
         pd.DataFrame(table).drop(columns="batch").round(4).to_csv(args.csv, index=False)
