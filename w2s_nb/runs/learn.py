@@ -371,7 +371,9 @@ class _OnFeatures(ProbeModel):
     "The head of a classifier, trained on the features of its own backbone; saved with it."
     def __init__(self, model):
         nn.Module.__init__(self)
-        self.head, self.backbone, self.own_backbone = model.head, model.backbone, True
+        self.head = model.head
+        self.backbone = model.backbone
+        self.own_backbone = True
         self.spec = getattr(model, "spec", None)             # a network's weights are saved with its metadata
 
 

@@ -218,7 +218,8 @@ def _in_workers(runs, workers, execution):
                     yield config, blocked
                 else: running[pool.submit(_worker_run, config, quiet)] = config
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                config, result = running.pop(future), _result(future)
+                config = running.pop(future)
+                result = _result(future)
                 if isinstance(result, Failed): failed.add(config)
                 yield config, result
     finally: pool.shutdown(cancel_futures=True)
