@@ -39,7 +39,7 @@ def private_imports(text):
     "Names beginning with an underscore that are imported from another module of the package."
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     ours = [node for node in nodes if node.level or (node.module or "").startswith("w2s_nb")]
-    return sum(alias.name.startswith("_") for node in ours for alias in node.names)
+    return sum(re.match("_[^_]", alias.name) is not None for node in ours for alias in node.names)
 
 
 def code_counts(text):

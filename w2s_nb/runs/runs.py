@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..data.runtime import ConfigError, Execution, seed_everything
+from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
@@ -50,7 +50,7 @@ def stored_or_trained(
     given = _build_on(run, execution)
     with held(path, root):
         if is_stored(run, root) and not execution.force: return load_run(path)
-        with new_folder(path, root) as folder: _train(prepare(run, given, execution), folder, execution)
+        with new_folder(path) as folder, kept_randomness(): _train(prepare(run, given, execution), folder, execution)
     if execution.sync_command: run_sync(execution.sync_command, "upload", path, root)
     return load_run(path)
 
@@ -75,7 +75,8 @@ def _train(p: Prepared, folder: Path, execution: Execution) -> None:
     learner, history, cost = _learned(p, train, held_out, folder, execution)
     asked = dict(test=p.inputs["test"], transfer=p.inputs["transfer"]) | (dict(heldout=held_out) if len(held_out) else {})
     predicted = {part: learner.predict(inputs) for part, inputs in asked.items()}
-    summary = summarize(p, predicted, history, len(train)) | cost | dict(peak_memory_mb=_peak_memory(execution.place))
+    summary = summarize(p, predicted, history, len(train)) | cost
+    summary |= dict(label_accuracy=_labels_right(p, train), peak_memory_mb=_peak_memory(execution.place))
     if execution.keep_model and learner.model is not None and p.config.tune != "prompt":
         p.run.kind.save(learner.model, folder / "model")
     write_run(folder, p.config, predicted, p.run.kind.columns(p.rows, p.inputs["transfer"]), summary)
@@ -141,6 +142,14 @@ def _identity(run):
     "What tells runs apart wherever their files lie: hashes of the run, of its rows and weights, and of the runs it builds on."
     before = dict(teacher=run.teacher and run.teacher.id, backbone=run.backbone and run.backbone.id)
     return dict(id=run.id, rows=run.rows.fingerprint, weights=run.kind.fingerprint(run.spec), beside=[one.id for one in run.beside]) | before
+
+
+def _labels_right(p, train):
+    "Share of the learned labels whose class is the true one; None where nothing is learned."
+    if not len(train): return None
+    place = {id: i for i, id in enumerate(p.half.ids.tolist())}
+    truth = p.half.labels[[place[id] for id in train.ids.tolist()]]
+    return float((train.labels.argmax(1) == truth.argmax(1)).mean())
 
 
 def _numbers(estimate):
