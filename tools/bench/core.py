@@ -1,8 +1,7 @@
 """Measured ratios of memory and time, each pair in one go on one machine.
 
-    python tools/bench/core.py            # memory of a step, price of the exact micro-batch gradient, of a stored run, of a backbone
+    python tools/bench/core.py     # memory of a step; price of micro-batches, of a stored run, of a backbone
 """
-import json
 import os
 import platform
 import subprocess
@@ -22,7 +21,8 @@ def doll(folder, width, layers, positions):
     guard_torchvision()
     transformers.logging.disable_progress_bar()
     torch.manual_seed(0)
-    config = transformers.GPT2Config(vocab_size=100, bos_token_id=None, eos_token_id=None, n_positions=positions, n_embd=width, n_layer=layers, n_head=4)
+    config = transformers.GPT2Config(vocab_size=100, bos_token_id=None, eos_token_id=None, n_positions=positions,
+                                     n_embd=width, n_layer=layers, n_head=4)
     transformers.GPT2Model(config).save_pretrained(folder)
     return str(folder)
 
@@ -33,7 +33,8 @@ def batch_of(rows, length):
     from w2s_nb.data.tokens import Batch
     generator = torch.Generator().manual_seed(0)
     labels = torch.softmax(torch.randn(rows, 2, generator=generator), 1)
-    return Batch(np.arange(rows).astype(str), torch.randint(1, 100, (rows, length), generator=generator), torch.full((rows,), length), labels)
+    tokens = torch.randint(1, 100, (rows, length), generator=generator)
+    return Batch(np.arange(rows).astype(str), tokens, torch.full((rows,), length), labels)
 
 
 def one_step(model_folder, rows, micro_batch, length):
@@ -77,7 +78,9 @@ def micro_batches(folder, length=128):
     for loss, rowwise in (("xent", True), ("logconf", False)):
         step = partial(backward, model, batch, partial(LOSSES[loss], step_frac=0.5))
         whole = seconds(lambda: step(32, rowwise=rowwise))
-        for size in (8, 4): print(f"  {loss:8} micro-batch {size}: {seconds(lambda: step(size, rowwise=rowwise)) / whole:5.2f} × the whole batch at once")
+        for size in (8, 4):
+            ratio = seconds(lambda: step(size, rowwise=rowwise)) / whole
+            print(f"  {loss:8} micro-batch {size}: {ratio:5.2f} × the whole batch at once")
 
 
 def stored_runs(folder):
@@ -91,13 +94,14 @@ def stored_runs(folder):
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({str(i): i for i in range(100)}, unk_token="0"))
     words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     transformers.PreTrainedTokenizerFast(tokenizer_object=words).save_pretrained(model)
-    task_from_rows("numbers", [dict(txt=" ".join(str((i * k) % 97) for k in range(1, 20)), label=i % 2) for i in range(1000)])
+    text = lambda i: " ".join(str((i * k) % 97) for k in range(1, 20))
+    task_from_rows("numbers", [dict(txt=text(i), label=i % 2) for i in range(1000)])
     configs = [RunConfig("numbers", model, lr=1e-3, clip=float(i + 1)) for i in range(10)]
     run_all = lambda: [train_run(config, folder / "results", progress=False) for config in configs]
     start = time.perf_counter()
     run_all()
     trained, stored = time.perf_counter() - start, seconds(run_all)
-    print(f"  training {1000 * trained / 10:.0f} ms a run, reading it {1000 * stored / 10:.0f} ms a run: {trained / stored:.0f} × faster")
+    print(f"  training {100 * trained:.0f} ms a run, reading it {100 * stored:.0f} ms: {trained / stored:.0f} × faster")
 
 
 def backbones(folder):
@@ -109,15 +113,17 @@ def backbones(folder):
     transformers.GPT2Model(transformers.GPT2Config()).save_pretrained(folder / "gpt2-sized")
     spec = model_spec(str(folder / "gpt2-sized"))
     kept = load_backbone(spec)
-    touched = lambda backbone: sum(p.sum() for p in backbone.parameters())       # a file in memory's map is read where it is touched
-    read, copied = seconds(lambda: touched(load_backbone(spec)), 4), seconds(lambda: touched(copy.deepcopy(kept)), 4)
+    touched = lambda backbone: sum(p.sum() for p in backbone.parameters())  # a mapped file is read where it is touched
+    read = seconds(lambda: touched(load_backbone(spec)), 4)
+    copied = seconds(lambda: touched(copy.deepcopy(kept)), 4)
     print(f"  read {read:.2f} s, copied {copied:.2f} s")
 
 
 def main():
     if sys.argv[1:2] == ["--step"]: return one_step(sys.argv[2], *map(int, sys.argv[3:]))
     import torch
-    print(json.dumps(dict(processor=platform.processor() or platform.machine(), cores=os.cpu_count(), torch=torch.__version__, cuda=torch.cuda.is_available())))
+    processor = platform.processor() or platform.machine()
+    print(f"{processor}, {os.cpu_count()} cores, torch {torch.__version__}, CUDA: {torch.cuda.is_available()}")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["W2S_CACHE_DIR"] = folder
         for measure in (memory, micro_batches, stored_runs, backbones):

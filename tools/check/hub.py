@@ -70,7 +70,8 @@ class Hub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root = None
     path_of = re.compile(r"/(?:api/)?(?P<kind>datasets/|models/|)(?P<repo>[^/]+/[^/]+)"
-                         rf"(?:/(?P<what>resolve|tree|paths-info|revision)/(?P<revision>{PARQUET}|[^/]+))?(?:/(?P<file>.*))?")
+                         r"(?:/(?P<what>resolve|tree|paths-info|revision)"
+                         rf"/(?P<revision>{PARQUET}|[^/]+))?(?:/(?P<file>.*))?")
 
     def log_message(self, *args): pass
 

@@ -17,6 +17,7 @@ from chapters import (NBS, PACKAGE, ROOT, cells, heading, module_file, module_na
 
 STUDIES = 90       # notebooks from this number on may import anything, and so may those of 0_start
 IDENTITY = {"task", "model", "teacher", "train_half", "seed", "loss", "tune"}  # a table's key has these
+WIDE = 120         # columns of a line
 SAME_SETTINGS = 7  # so many names of settings in one collection are a second list of them
 REGISTRIES = {"PRESETS"}  # values of settings by name, which is what a preset is
 
@@ -121,6 +122,27 @@ def private_names_stay():
 EMPTY = r"\{\}|\[\]|(dict|list|set|OrderedDict|defaultdict)\([a-z]*\)"
 
 
+def lines_are_short():
+    "No line of code has more than 120 columns; only nbdev writes the first line of `__all__` a little wider."
+    for path in [*map(module_file, module_names()), *sorted((ROOT / "tools").rglob("*.py"))]:
+        for number, line in enumerate(path.read_text(encoding="utf8").split("\n"), 1):
+            if len(line) > WIDE and not line.startswith("__all__ = "): yield f"{path.relative_to(ROOT)}:{number}"
+    for path in notebooks():
+        for cell in cells(path):
+            wide = [line for line in source(cell).split("\n") if len(line) > WIDE]
+            if cell["cell_type"] == "code" and wide: yield f"{path.relative_to(ROOT)} [{cell['id']}]: {wide[0][:60]} …"
+
+
+def links_lead_to_files():
+    "A link to a file of the repository leads to one that is there."
+    pages = [(path, path.read_text(encoding="utf8")) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]]
+    pages += [(path, "\n".join(source(c) for c in cells(path) if c["cell_type"] == "markdown")) for path in notebooks()]
+    for path, text in pages:
+        text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+        for link in sorted(set(re.findall(r"\]\(([\w./-]+\.\w+)(?:#[^)]*)?\)", text))):
+            if not (path.parent / link).exists(): yield f"{path.relative_to(ROOT)} links to {link}"
+
+
 def caches_are_bounded():
     "No module keeps what it has seen without a limit."
     for name in module_names():
@@ -212,8 +234,8 @@ def outputs_are_clean():
         if told: yield f"{place} stores addresses in memory: {', '.join(told)}"
 
 
-RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, caches_are_bounded,
-         settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
+RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, lines_are_short, links_lead_to_files,
+         caches_are_bounded, settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
 
 
 def main():

@@ -189,10 +189,10 @@ def build():
     copy_libraries()
     strict = ["-q", "-j", "auto", "-W", "--keep-going"]
     sphinx = [sys.executable, "-m", "sphinx", *strict, "-c", HERE, "-d", WORK.parent / "doctrees", WORK, SITE]
-    if subprocess.run(sphinx).returncode:
-        sys.exit("Sphinx found the problems above; the site was built as far as it could be.")
+    problems = subprocess.run(sphinx).returncode
     copy_images(images, SITE)  # for <picture> and other HTML of the notebooks
     for leftover in (SITE / "_static").rglob("*.html"): leftover.unlink()  # the theme's own templates
+    if problems: sys.exit("Sphinx found the problems above; the site was built as far as it could be.")
     return mods
 
 

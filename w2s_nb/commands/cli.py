@@ -60,6 +60,8 @@ FOLDERS = (
     option("results_folder", "str", "results", "folder of stored runs"),
     option("sweep_subfolder", "str", "default", "subfolder of results_folder"),
     option("preset", "str", "default", "default, openai (the reference to the letter) or paper"),
+    option("plugin", "list[str]", [], "Python files or modules to import first: they register tasks, models, losses and "
+           "functions on labels; also W2S_PLUGINS"),
     option("linear_probe", "bool", False, "train the head only; the same as --tune probe"),
     option("logger", "str | None", None, "wandb, trackio or tensorboard; wandb if WANDB_PROJECT is set"))
 
@@ -232,9 +234,10 @@ def run_settings(
     losses: list[str],    # losses of the command's runs
 ) -> dict:
     "The settings of `RunConfig` that the options mean; the loss options by loss."
-    from w2s_nb.data.runtime import ConfigError, check_choice
+    from w2s_nb.data.runtime import ConfigError, check_choice, load_plugins
     from w2s_nb.learning.more_losses import loss_defaults
     from w2s_nb.runs.config import PRESETS
+    load_plugins(typed.own.plugin)
     given, preset = dict(typed.settings), PRESETS[check_choice("preset", typed.own.preset, PRESETS)]
     if typed.own.linear_probe:
         if given.get("tune", "probe") != "probe":
@@ -394,9 +397,10 @@ def accuracy_text(
     table,  # what `results_table` returns
 ) -> str:
     "Mean test accuracy by task and loss: a row a student, a column a supervisor, averaged over seeds."
-    from w2s_nb.data.runtime import slug
+    from w2s_nb.results.tables import short_names
     truth = "ground truth, " + table.train_half.fillna("weak") + " half"
-    short = table.assign(model=table.model.map(slug), learned=table.teacher.map(slug, na_action="ignore").fillna(truth))
+    names = short_names([*table.model, *table.teacher.dropna()])
+    short = table.assign(model=table.model.map(names), learned=table.teacher.map(names).fillna(truth))
     order = ["ground truth, weak half", "ground truth, transfer half", *dict.fromkeys(short.sort_values("n_params").model)]
     blocks = []
     for (task, loss), part in short.groupby(["task", "loss"], sort=False):

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'ConfigError', 'check_choice', 'refused', 'as_declared', 'check_at_least', 'check_positive', 'pick_device',
-           'autocast', 'seed_everything', 'slug', 'cache_dir', 'Recent', 'html_rows', 'is_interactive', 'page_style',
-           'quiet_hub', 'Execution', 'guard_torchvision']
+           'autocast', 'seed_everything', 'kept_randomness', 'load_plugins', 'slug', 'cache_dir', 'Recent', 'html_rows',
+           'is_interactive', 'page_style', 'quiet_hub', 'Execution', 'guard_torchvision']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
+import importlib
 import importlib.util
 import os
 import random
@@ -143,6 +144,42 @@ def seed_everything(
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+# %% ../../nbs/1_data/10_runtime.ipynb #keptrnd1
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    "Whatever is drawn inside, the caller's random numbers go on as if nothing had happened."
+    python, arrays, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    try: yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
+        torch.set_rng_state(cpu)
+        if gpus: torch.cuda.set_rng_state_all(gpus)
+
+# %% ../../nbs/1_data/10_runtime.ipynb #plugins1
+def load_plugins(
+    names: list[str] = (),  # files ending in .py, or modules; beside those in W2S_PLUGINS
+) -> list[str]:             # all of them
+    "Import what registers tasks, models, losses and functions on labels; worker processes find the same in W2S_PLUGINS."
+    known = [name for name in os.environ.get("W2S_PLUGINS", "").split(",") if name]
+    every = list(dict.fromkeys([*known, *(str(Path(n).resolve()) if n.endswith(".py") else n for n in names)]))
+    for name in every:
+        try: _import_plugin(name)
+        except Exception as e: raise ConfigError(f"Plugin {name!r} cannot be imported ({type(e).__name__}: {e}): give a "
+                                                 "file ending in .py, or the name of an installed module.") from e
+    if every: os.environ["W2S_PLUGINS"] = ",".join(every)
+    return every
+
+
+def _import_plugin(name):
+    if not name.endswith(".py"): return importlib.import_module(name)
+    module = f"w2s_plugin_{slug(name).removesuffix('.py')}"
+    if module in sys.modules and sys.modules[module].__file__ == name: return sys.modules[module]
+    spec = importlib.util.spec_from_file_location(module, name)
+    sys.modules[module] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[module])
 
 # %% ../../nbs/1_data/10_runtime.ipynb #slug0001
 def slug(

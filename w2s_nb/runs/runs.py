@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..data.runtime import ConfigError, Execution, seed_everything
+from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
@@ -50,7 +50,7 @@ def stored_or_trained(
     given = _build_on(run, execution)
     with held(path, root):
         if is_stored(run, root) and not execution.force: return load_run(path)
-        with new_folder(path, root) as folder: _train(prepare(run, given, execution), folder, execution)
+        with new_folder(path) as folder, kept_randomness(): _train(prepare(run, given, execution), folder, execution)
     if execution.sync_command: run_sync(execution.sync_command, "upload", path, root)
     return load_run(path)
 

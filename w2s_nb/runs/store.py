@@ -6,6 +6,7 @@
 __all__ = ['SUMMARY', 'Run', 'load_run', 'run_path', 'is_stored', 'held', 'new_folder', 'write_run', 'run_sync']
 
 # %% ../../nbs/5_runs/51_store.ipynb #store003
+import errno
 import json
 import shlex
 import shutil
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datasets import Dataset, load_from_disk
-from filelock import FileLock
+from filelock import FileLock, SoftFileLock
 
 from ..data.runtime import ConfigError, Execution, html_rows, quiet_hub, slug
 from ..measuring.evaluation import Estimate, Predictions, accuracy
@@ -116,6 +117,10 @@ def is_stored(
     return (run_path(run, root) / SUMMARY).exists()
 
 # %% ../../nbs/5_runs/51_store.ipynb #store031
+#: what a file system says that knows no locks
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+
+
 @contextmanager
 def held(
     path: Path,        # folder of the run
@@ -124,16 +129,22 @@ def held(
     "Hold a run, so that no other process trains it at the same time."
     folder = Path(root) / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{path.name}.lock"): yield
+    lock = FileLock(folder / f"{path.name}.lock")
+    try: lock.acquire()
+    except OSError as e:
+        if e.errno not in _NO_LOCKS: raise
+        lock = SoftFileLock(folder / f"{path.name}.held")   # a file that exists while the run is held
+        lock.acquire()
+    try: yield
+    finally: lock.release()
 
 
 @contextmanager
 def new_folder(
-    path: Path,        # where the finished folder shall be
-    root: str | Path,  # folder of stored runs
+    path: Path,  # where the finished folder shall be
 ) -> Iterator[Path]:
     "A folder to write a run into; it takes its place when the block ends, and disappears if the block fails."
-    part = Path(root) / ".partial" / path.name
+    part = path.with_name(f".{path.name}.partial")   # beside the path: on the same disk, whatever is mounted or linked
     shutil.rmtree(part, ignore_errors=True)   # left by a process that was killed: whoever holds the run may take its place
     part.mkdir(parents=True)
     try:
@@ -144,8 +155,7 @@ def new_folder(
 
 def _move_into_place(new, path):
     "The finished folder appears at once; an older one goes only then."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    old = new.with_name(new.name + ".old")
+    old = new.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists(): path.rename(old)
     new.rename(path)

@@ -9,9 +9,12 @@ __all__ = ['STUDENTS_ONLY', 'DEFAULT_TASKS', 'ground_truth', 'beside_of', 'check
 # %% ../../nbs/5_runs/54_sweeps.ipynb #d4735e3a
 import multiprocessing
 import os
+import sys
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -19,7 +22,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from ..data.runtime import ConfigError, Execution, as_declared, check_choice, is_interactive, slug
+from ..data.runtime import ConfigError, Execution, as_declared, check_choice, is_interactive, load_plugins, slug
 from ..learning.labels import LabelSettings, label_needs
 from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, Identity, RunConfig, built_on, default_of, identify
@@ -139,6 +142,7 @@ def run_all(
 ) -> list[Run]:
     "Train what is not stored yet, and return every run. Failures are raised together, after all else is stored."
     if workers < 1: raise ConfigError(f"workers={workers} must be at least 1: the number of processes.")
+    if getattr(multiprocessing.current_process(), "_inheriting", False): sys.exit(1)   # a worker that runs its caller's script
     execution = Execution(root=root, **execution)
     runs = {config: identify(config, execution) for config in configs}
     todo = {config: run for config, run in runs.items() if execution.force or not is_stored(run, root)}
@@ -198,13 +202,23 @@ def _in_workers(runs, workers, execution):
                     yield config, blocked
                 else: running[pool.submit(_worker_run, config, quiet)] = config
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                config, result = running.pop(future), future.result()
+                config, result = running.pop(future), _result(future)
                 if isinstance(result, Failed): failed.add(config)
                 yield config, result
     finally: pool.shutdown(cancel_futures=True)
 
 
-def _share_cores(workers): torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+def _result(future):
+    try: return future.result()
+    except BrokenProcessPool as e:
+        raise ConfigError("A worker process ended before its run did. Either memory ran out, so take fewer workers; or your "
+                          "script starts the sweep whenever it is imported, as each worker does: put the call under "
+                          "`if __name__ == '__main__':`.") from e
+
+
+def _share_cores(workers):
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    load_plugins()
 
 
 def _worker_run(config, execution): return one_run(config, None, execution)
@@ -217,7 +231,17 @@ def one_run(
 ) -> Run | Failed:
     "The run, or why it could not be trained."
     try: return stored_or_trained(run or identify(config, execution), execution)
-    except (ConfigError, RuntimeError) as e: return Failed(config, str(e))
+    except ConfigError as e: return Failed(config, str(e))
+    except Exception as e:                                # of whatever kind: one broken run must not end the others
+        return Failed(config, f"{type(e).__name__}: {e} ({_traceback_file(config, execution)} holds the traceback)")
+
+
+def _traceback_file(config, execution):
+    "Write down where the last error arose; -> the file."
+    path = Path(execution.root) / ".failed" / f"{slug(config.task)}-{slug(config.model)}-{config.loss}-s{config.seed}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{config!r}\n\n{traceback.format_exc()}", encoding="utf8")
+    return path
 
 
 def _blocked(config, failed):

@@ -1,4 +1,4 @@
-// Draw the stored plotly figures when they come into view, in the colours of the page.
+// Draw the stored plotly figures when they come into view, in the colors of the page.
 const here = document.currentScript.src;
 const figures = document.querySelectorAll(".figure-plotly");
 const CLEAR = "rgba(0,0,0,0)";
@@ -13,7 +13,7 @@ function plotly() {  // loaded once, and only on pages that have a figure
   });
 }
 
-function inPageColours({ width, ...layout }) {  // a figure with a ground of its own keeps it
+function inPageColors({ width, ...layout }) {  // a figure with a ground of its own keeps it
   if (layout.paper_bgcolor && !/rgba\(.*, ?0\)/.test(layout.paper_bgcolor)) return layout;
   const text = getComputedStyle(document.body).color, line = "rgba(128,128,128,.6)", grid = "rgba(128,128,128,.25)";
   const template = structuredClone(layout.template ?? {});
@@ -27,7 +27,7 @@ function inPageColours({ width, ...layout }) {  // a figure with a ground of its
 async function draw(figure) {
   const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
   const Plotly = await plotly();
-  await Plotly.react(figure.firstElementChild, data, inPageColours(layout), CONFIG);
+  await Plotly.react(figure.firstElementChild, data, inPageColors(layout), CONFIG);
   figure.classList.add("drawn");
 }
 
