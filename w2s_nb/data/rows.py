@@ -12,16 +12,16 @@ import json
 import os
 import random
 import warnings
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
 
 from .images import Images, load_images, readable
-from .runtime import ConfigError, Execution, Recent, check_at_least, check_choice
-from .tasks import TASKS, Task, raw_rows
+from .runtime import ConfigError, Execution, Recent, as_declared, check_at_least, check_choice
+from .tables import as_table, find_column
+from .tasks import TASKS, Task, is_distribution, raw_rows, same_label, source_state
 
 # %% ../../nbs/1_data/16_rows.ipynb #c2356069
 def choose_rows(
@@ -42,61 +42,91 @@ def as_distribution(
     where: str,      # which row, for the message
 ) -> list[float]:
     "The label as C probabilities."
-    if isinstance(label, (list, tuple, np.ndarray)):
-        soft = [float(p) for p in label]
-        if len(soft) == n_classes and all(p >= 0 for p in soft) and abs(sum(soft) - 1) < 1e-4: return soft
+    if is_distribution(label):
+        try: soft = [float(p) for p in label]
+        except (TypeError, ValueError): soft = list(label)
+        else:
+            if len(soft) == n_classes and all(p >= 0 for p in soft) and abs(sum(soft) - 1) < 1e-4: return soft
         raise ConfigError(f"Label {soft} of row {where} is not a distribution over {n_classes} classes: "
                           "give that many numbers, none negative, that add up to 1.")
-    number = _as_number(label)
-    if isinstance(number, (bool, int, np.integer)) and 0 <= number < n_classes:
-        return [float(c == number) for c in range(n_classes)]
-    raise ConfigError(f"Label {number!r} of row {where} is not a class from 0 to {n_classes - 1}: "
-                      "check the label column, n_classes or classes.")
-
-
-def _as_number(label):
-    "Texts such as '1' and 'true', which files of CSV hold, as numbers; everything else as it is."
-    if not isinstance(label, str): return label
-    if label.isdecimal(): return int(label)
-    return {"true": 1, "false": 0}.get(label.lower(), label)
+    number = same_label(label)
+    number = {"true": 1, "false": 0}.get(number, number) if isinstance(number, str) else number
+    if isinstance(number, int) and 0 <= number < n_classes: return [float(c == number) for c in range(n_classes)]
+    hint = "check the label column, n_classes or classes."
+    if number == -1: hint = "leave rows without a label out, or name the classes, as in classes=(-1, 1)."
+    raise ConfigError(f"Label {label!r} of row {where} is not a class from 0 to {n_classes - 1}: {hint}")
 
 # %% ../../nbs/1_data/16_rows.ipynb #624b60c5
-def _digest(text): return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(text): return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _group(task, row, id):
+    "The name of a row's group; its own id where it has none."
+    try: value = task.group(row) if task.group else None
+    except KeyError: value = None
+    return id if value is None else _digest(str(value))
+
+
+def _texts(task, txt):
+    "The columns of a row's texts."
+    texts = dict(zip(("txt", "txt2"), txt)) if task.pairs else dict(txt=txt)
+    for text in texts.values():
+        if not isinstance(text, str): raise ConfigError(f"`format` gives a {type(text).__name__} where a text belongs.")
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise ConfigError("its text holds half a character (a lone surrogate): remove it from the column.")
+    if task.pairs and texts["txt"] == texts["txt2"]:
+        raise ConfigError("both sides are the same text: neither can be better. Leave such rows out.")
+    return {name: str(text) for name, text in texts.items()}
 
 
 def _formatted(task, row, id, source, rng):
-    "One row as a dictionary."
-    try: txt, label = task.format(row, rng)
-    except KeyError as e:
-        columns = ", ".join(row)
-        raise ConfigError(f"Task {task.name!r} needs the column {e}, but its {source} rows have {columns}.") from e
-    soft = as_distribution(label, task.n_classes, id)
-    texts = dict(txt=txt)
-    if task.pairs:
-        texts = dict(zip(("txt", "txt2"), txt))
-        if texts["txt"] == texts["txt2"]:
-            raise ConfigError(f"Both sides of the pair {id!r} of task {task.name!r} are the same text: "
-                              "neither can be better. Leave such rows out.")
-    group = _digest(str(task.group(row))) if task.group else id
-    return dict(id=id, **texts, hard_label=int(np.argmax(soft)), soft_label=soft, group=group)
+    "One row as a dictionary; a KeyError where a value is missing."
+    try:
+        txt, label = task.format(row, rng)
+        texts = _texts(task, txt)
+    except ConfigError as e: raise ConfigError(f"Row {id} of task {task.name!r} ({row.place}): {e}") from e
+    soft = as_distribution(label, task.n_classes, f"{id} of task {task.name!r} ({row.place})")
+    return dict(id=id, **texts, hard_label=int(np.argmax(soft)), soft_label=soft, group=_group(task, row, id))
 
-
+# %% ../../nbs/1_data/16_rows.ipynb #left0002
 def format_rows(
     task: Task,      # how to format
-    rows: Dataset,   # raw rows
+    rows,            # raw rows, in any form that `as_table` reads
     source: str,     # split they came from; the first part of their ids
     index: np.ndarray,  # which of them to read
     seed: int,       # seed of the coin
-) -> Dataset:
+) -> tuple[Dataset, dict[str, int]]:  # the rows; column -> how many rows have no value in it and are left out
     "Format rows in order with one generator: columns id, txt, hard_label, soft_label, group; of pairs also txt2."
-    missing = [column for column in task.columns if column not in rows.column_names]
-    if missing and len(rows):
-        raise ConfigError(f"Task {task.name!r} needs the column(s) {', '.join(missing)}, "
-                          f"but its {source} rows have {', '.join(rows.column_names)}.")
+    table = as_table(rows, f"the {source} rows of {task.name!r}")
     if not len(index): raise ConfigError(f"The {source} split of {task.name!r} has no rows.")
-    rng = random.Random(seed)
-    return Dataset.from_list([_formatted(task, row, f"{source}/{i}", source, rng)
-                              for i, row in zip(index.tolist(), rows.select(index))])
+    for column in task.columns: _check_column(task, column, table, source)
+    rng, chosen, formatted, left = random.Random(seed), table.select(index), [], {}
+    for i, row in zip(index.tolist(), chosen):
+        try: formatted.append(_formatted(task, row, f"{source}/{i}", source, rng))
+        except KeyError as e:
+            column = str(e.args[0]) if e.args else ""
+            _check_column(task, column, table, source)
+            left.setdefault(column, []).append(row.place)
+    _say_left_out(task, source, left, len(index))
+    return Dataset.from_list(formatted), {column: len(places) for column, places in left.items()}
+
+
+def _check_column(task, column, table, source):
+    if find_column(column, table.names) is None:
+        raise ConfigError(f"Task {task.name!r} needs the column {column!r}, "
+                          f"but its {source} rows have {', '.join(table.names)}.")
+
+
+def _say_left_out(task, source, left, n):
+    "Warn about rows that are left out; a `ConfigError` if that leaves none."
+    if not left: return
+    total = sum(map(len, left.values()))
+    why = "; ".join(f"{len(places)} without a value in column {column!r} ({', '.join(places[:3])}"
+                    f"{', …' if len(places) > 3 else ''})" for column, places in left.items())
+    if total == n:
+        raise ConfigError(f"All {n} {source} rows of task {task.name!r} lack a value: {why}. Fill in the values, "
+                          "or name other columns.")
+    warnings.warn(f"{task.name}: {total} of {n} {source} rows are left out: {why}.", stacklevel=8)
 
 # %% ../../nbs/1_data/16_rows.ipynb #e29c9c18
 def balance_rows(
@@ -117,21 +147,31 @@ def balance_rows(
     return data.select(np.sort(keep))
 
 # %% ../../nbs/1_data/16_rows.ipynb #86e50149
-@lru_cache(maxsize=32)
+_loaded = Recent(32)   # (task, its choices, state of its sources) -> (splits, rows left out)
+
+
 def _load_task(task, seed, n_train, n_test, data_dir, balance, subset):
-    sources, splits = {}, {}
+    "-> (the formatted rows by split, how many rows were left out by split and column)"
+    state = tuple(source_state(task, split, data_dir) for split in ("train", "test"))
+    key = task, seed, n_train, n_test, data_dir, balance, subset, state
+    return _loaded.get(key, lambda: _format_splits(*key[:-1]))
+
+
+def _format_splits(task, seed, n_train, n_test, data_dir, balance, subset):
+    sources, splits, left_out = {}, {}, {}
     for split, n in dict(train=n_train, test=n_test).items():
         rows, sources[split] = raw_rows(task, split, data_dir)
         if n is not None and n > len(rows) > 0 and task.rows is None:
             warnings.warn(f"{task.name}: {n} {split} rows were asked for, but there are {len(rows)}; "
-                          "all of them are used.", stacklevel=3)
-        data = format_rows(task, rows, sources[split], choose_rows(len(rows), n, seed, subset), seed)
+                          "all of them are used.", stacklevel=6)
+        data, left = format_rows(task, rows, sources[split], choose_rows(len(rows), n, seed, subset), seed)
+        if left: left_out[split] = left
         if balance: data = balance_rows(data, seed, 1.1 if split == "train" else 1.0)
         splits[split] = data.shuffle(seed=seed)
     if sources["train"] == sources["test"]:
         warnings.warn(f"{task.name}: train and test rows both come from the {sources['test']} split, "
-                      "so test accuracy is measured on training rows.", stacklevel=3)
-    return splits
+                      "so test accuracy is measured on training rows.", stacklevel=6)
+    return splits, left_out
 
 
 def load_task(
@@ -147,10 +187,12 @@ def load_task(
     task = TASKS[check_choice("dataset", name, TASKS)]
     if task.kind == "images":
         raise ConfigError(f"Task {name!r} has images, not a table of texts: read them with load_images or rows_for.")
+    seed, n_train, n_test = as_declared("seed", seed, "int"), *(
+        as_declared(what, n, "int | None") for what, n in dict(n_train=n_train, n_test=n_test).items())
     for what, n in dict(n_train=n_train, n_test=n_test).items():
         if n is not None and n < 1: raise ConfigError(f"{what}={n}: ask for at least one row, or leave it out for all.")
     data_dir = data_dir or os.environ.get("W2S_DATA_DIR") or None
-    return dict(_load_task(task, seed, n_train, n_test, data_dir and str(data_dir), balance, subset))
+    return dict(_load_task(task, seed, n_train, n_test, data_dir and str(data_dir), balance, subset)[0])
 
 # %% ../../nbs/1_data/16_rows.ipynb #44cb730c
 def split_halves(
@@ -254,6 +296,7 @@ class Rows:
     transfer: Dataset | Images   # supervisors label them, students learn those labels
     test: Dataset | Images       # everyone is tested on them
     fingerprint: str             # hash of all of them
+    left_out: dict = field(default_factory=dict)  # split -> why -> how many rows were left out
 
     def half(
         self,
@@ -350,12 +393,16 @@ def _image_rows(task, settings, skip):
 
 
 def _text_rows(task, settings, data_dir):
+    state = tuple(source_state(task, split, data_dir) for split in ("train", "test"))
+
     def make():
-        splits = _load_task(task, settings.seed, settings.n_docs, settings.n_test_docs, data_dir, settings.balance,
-                            settings.subset)
+        splits, left = _load_task(task, settings.seed, settings.n_docs, settings.n_test_docs, data_dir,
+                                  settings.balance, settings.subset)
         weak, transfer = split_halves(splits["train"], settings.seed, settings.grouped, settings.weak_share)
-        return Rows(weak, transfer, splits["test"], fingerprint(weak, transfer, splits["test"]))
-    return _rows.get((settings, task, data_dir), make)
+        left_out = {split: {f"no value in column {column!r}": n for column, n in columns.items()}
+                    for split, columns in left.items()}
+        return Rows(weak, transfer, splits["test"], fingerprint(weak, transfer, splits["test"]), left_out)
+    return _rows.get((settings, task, data_dir, state), make)
 
 # %% ../../nbs/1_data/16_rows.ipynb #ro01ap09
 def rows_for(
@@ -367,6 +414,7 @@ def rows_for(
     own = {name: getattr(settings, name) for name in DATA_FIELDS}   # settings may be a larger class that inherits these
     for name in ("n_docs", "n_test_docs", "weak_share"):
         if own[name] is None: own[name] = getattr(task, name)
+    for name in ("n_docs", "n_test_docs", "seed"): own[name] = as_declared(name, own[name], "int | None")   # numpy's too
     settings = DataSettings(**own)
     if task.kind == "images": return _image_rows(task, settings, execution.skip_unreadable)
     return _text_rows(task, settings, execution.local_rows)

@@ -9,14 +9,15 @@ __all__ = ['TokenSettings', 'tokenizer_fingerprint', 'token_ids', 'Tokens', 'tok
 # %% ../../nbs/1_data/17_tokens.ipynb #d4735e3a
 import hashlib
 import os
+import warnings
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import torch
 from datasets import Dataset
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from .rows import fingerprint
 from .runtime import ConfigError, Recent, cache_dir, check_at_least
@@ -34,11 +35,19 @@ class TokenSettings:
         check_at_least(2, max_ctx=self.max_ctx)
 
 # %% ../../nbs/1_data/17_tokens.ipynb #7902699b
-@lru_cache(maxsize=32)
+_tokenizers = Recent(32)   # (tokenizer, its vocabulary's size, its special tokens) -> hash
+
+
 def tokenizer_fingerprint(
     tokenizer,  # a transformers tokenizer
 ) -> str:
     "A hash of everything that decides which ids a text gets."
+    size = len(tokenizer) if hasattr(tokenizer, "__len__") else 0    # tokens that are added later count
+    return _tokenizers.get((tokenizer, size, str(getattr(tokenizer, "special_tokens_map", ""))),
+                           lambda: _tokenizer_hash(tokenizer))
+
+
+def _tokenizer_hash(tokenizer):
     backend = getattr(tokenizer, "backend_tokenizer", None)
     state = backend.to_str() if backend else repr((tokenizer.name_or_path, sorted(tokenizer.get_vocab().items())))
     return hashlib.sha256(state.encode()).hexdigest()[:16]
@@ -60,9 +69,8 @@ def token_ids(
 def _stored_ids(key, rows, tokenizer, column):
     "Token ids from the cache folder, or computed and put there."
     path = cache_dir() / "tokens" / f"{key}.safetensors"
-    if path.exists():
-        stored = load_file(path)
-        return stored["flat"], stored["offsets"]
+    stored = _read_ids(path, len(rows))
+    if stored is not None: return stored
     encoded = tokenizer(rows[column][:], verbose=False)["input_ids"] if len(rows) else []
     offsets = np.cumsum([0, *map(len, encoded)])
     flat = np.fromiter((token for ids in encoded for token in ids), dtype=np.int32, count=offsets[-1])
@@ -70,11 +78,33 @@ def _stored_ids(key, rows, tokenizer, column):
     return flat, offsets
 
 
+def _content(arrays):
+    digest = hashlib.sha256()
+    for name in ("flat", "offsets"): digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _read_ids(path, n_rows):
+    "-> (flat, offsets) of a stored file; None where there is none, or it is not what was written"
+    if not path.is_file(): return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays, written = {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get("content")
+        if _content(arrays) == written and len(arrays["offsets"]) == n_rows + 1: return arrays["flat"], arrays["offsets"]
+        return None
+    except (OSError, SafetensorError, KeyError, ValueError): return None
+
+
 def _write_atomically(path, arrays):
-    path.parent.mkdir(parents=True, exist_ok=True)
+    "Store arrays; only a warning where the cache folder cannot be written."
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    save_file(arrays, part)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(arrays, part, metadata=dict(content=_content(arrays)))
+        part.replace(path)
+    except (OSError, SafetensorError) as e:
+        warnings.warn(f"Token ids are not kept for the next time, because {str(path.parent)!r} cannot be written "
+                      f"({type(e).__name__}): set W2S_CACHE_DIR to a folder of yours.", stacklevel=2)
 
 # %% ../../nbs/1_data/17_tokens.ipynb #6b51d431
 @dataclass(frozen=True)

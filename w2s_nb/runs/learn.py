@@ -20,7 +20,7 @@ from torch import nn
 from ..data.rows import Rows, deal
 from ..data.runtime import ConfigError, Execution, seed_everything
 from ..data.tokens import batch_order
-from ..learning.labels import Labelled, apply_labels, label_needs
+from ..learning.labels import Labeled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
 from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, fuse, knn_probe, linear_probe, make_probe,
@@ -167,8 +167,8 @@ def _held_out_labels(p, needs):
         raise ConfigError("The supervisors held out different rows, so none is new to all of them: "
                           "give all the same seed and held_out.")
     found = found.select(np.array(shared))
-    if "members" not in needs: return Labelled.of(found)
-    return Labelled.of(found, members=_soft(supervisors, found.ids, "heldout"))
+    if "members" not in needs: return Labeled.of(found)
+    return Labeled.of(found, members=_soft(supervisors, found.ids, "heldout"))
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20023
 def changed_labels(
@@ -190,7 +190,7 @@ def changed_labels(
     if "members" in needs: more["members"] = _soft([p.given.teacher, *p.given.beside], ids)
     if "heldout" in needs: more["heldout"] = _held_out_labels(p, needs)
     true = dict(zip(half.ids, half.labels))
-    rows = Labelled(ids, labelled.labels, truth=np.stack([true[id] for id in ids]), **more)
+    rows = Labeled(ids, labelled.labels, truth=np.stack([true[id] for id in ids]), **more)
     found = apply_labels(rows, config.labels, config.seed)
     if not len(found):
         raise ConfigError(f"labels={', '.join(name for name, _ in config.labels)} leave none of {len(ids)} rows: "
@@ -412,7 +412,7 @@ def learn(
         x = p.run.kind.features(learner.model, train, "last", None, execution)
         put_head(learner.model, solve(config, x, train.labels, execution=execution))
     stepper = make_stepper(learner.model, len(order), config)
-    if isinstance(learner.model, ProbeModel): fuse(stepper.optimizer)
+    if isinstance(learner.model, ProbeModel) and learner.model.head.bias is not None: fuse(stepper.optimizer)
     loss = partial(LOSSES[config.loss], **config.loss_options)
     batches = (learner.batch(train, index) for index in order)
     records = fit(learner.model, batches, len(order), loss, stepper, execution.micro_batch, config.loss in ROWWISE)
