@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test export execute readme docs test-browser coverage bench clean
+.PHONY: help install demo test export execute readme docs test-browser coverage house bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ test-browser: docs   ## the site in headless Chromium; ends with `N passed, N fa
 
 coverage: install    ## which exported lines the notebooks execute, module by module
 	$(BIN)/python tools/check/covered.py --least 0.9
+
+house: install       ## the size of the code and the rhythm of the lessons, in numbers
+	$(BIN)/python tools/check/house.py
 
 bench: install       ## measured ratios of speed and memory
 	$(BIN)/python tools/bench/core.py

@@ -14,9 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chapters import (NBS, PACKAGE, ROOT, cells, heading, module_file, module_names, module_of, notebooks, settings,
                       source)
+from house import lesson_counts
 
 STUDIES = 90       # notebooks from this number on may import anything, and so may those of 0_start
 IDENTITY = {"task", "model", "teacher", "train_half", "seed", "loss", "tune"}  # a table's key has these
+SHARE = 0.05       # of lesson cells may be long
 WIDE = 120         # columns of a line
 SAME_SETTINGS = 7  # so many names of settings in one collection are a second list of them
 REGISTRIES = {"PRESETS"}  # values of settings by name, which is what a preset is
@@ -70,6 +72,15 @@ def imported(node, package=""):
 def number(path):
     "A notebook's number."
     return int(re.match(r"\d+", Path(path).name)[0])
+
+
+def lessons_are_short():
+    "At most one lesson cell in twenty has more than eight lines, and a notebook shows something in its first four cells."
+    counts = {path: lesson_counts(cells(path)) for path in notebooks()}
+    long, total = (sum(found[key] for found in counts.values()) for key in ("long", "cells"))
+    if long > SHARE * total: yield f"{long} of {total} lesson cells have more than eight lines"
+    for path, found in counts.items():
+        if not found["example"]: yield f"{path.relative_to(ROOT)} shows nothing in its first four code cells"
 
 
 def imports_lead_down():
@@ -234,7 +245,8 @@ def outputs_are_clean():
         if told: yield f"{place} stores addresses in memory: {', '.join(told)}"
 
 
-RULES = [notebooks_introduce_themselves, imports_lead_down, private_names_stay, lines_are_short, links_lead_to_files,
+RULES = [notebooks_introduce_themselves, lessons_are_short, imports_lead_down, private_names_stay, lines_are_short,
+         links_lead_to_files,
          caches_are_bounded, settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
 
 

@@ -60,7 +60,8 @@ def _whole(value):
     return int(value) if isinstance(value, (int, str)) and str(value).strip().lstrip("+-").isdigit() else int(number)
 
 
-_READ = dict(int=(_whole, "a whole number"), float=(float, "a number"), dict=(dict, "a dictionary"), str=(str, "a text"))
+_READ = dict(int=(_whole, "a whole number"), float=(float, "a number"),
+             dict=(dict, "a dictionary"), str=(str, "a text"))
 
 
 def as_declared(
@@ -68,7 +69,7 @@ def as_declared(
     value,       # as the user gave it
     kind: str,   # the declared type: "int", "float | None", "bool" …
 ):
-    "The value in the declared type where its meaning is clear (1e3, \"1e-4\", 16.0, numpy numbers, paths); else a `ConfigError`."
+    "The value in the declared type, if its meaning is clear (1e3, '1e-4', 16.0, numpy); else a `ConfigError`."
     if getattr(value, "shape", None) == () and hasattr(value, "item"): value = value.item()   # numpy and torch
     if isinstance(value, PurePath): value = os.path.expanduser(value)
     base, *others = [part.strip() for part in kind.split("|")]
@@ -162,13 +163,14 @@ def kept_randomness() -> Iterator[None]:
 def load_plugins(
     names: list[str] = (),  # files ending in .py, or modules; beside those in W2S_PLUGINS
 ) -> list[str]:             # all of them
-    "Import what registers tasks, models, losses and functions on labels; worker processes find the same in W2S_PLUGINS."
+    "Import what registers tasks, models, losses, functions on labels; workers find the same list in W2S_PLUGINS."
     known = [name for name in os.environ.get("W2S_PLUGINS", "").split(",") if name]
     every = list(dict.fromkeys([*known, *(str(Path(n).resolve()) if n.endswith(".py") else n for n in names)]))
     for name in every:
         try: _import_plugin(name)
-        except Exception as e: raise ConfigError(f"Plugin {name!r} cannot be imported ({type(e).__name__}: {e}): give a "
-                                                 "file ending in .py, or the name of an installed module.") from e
+        except Exception as e:
+            raise ConfigError(f"Plugin {name!r} cannot be imported ({type(e).__name__}: {e}): give a file ending in "
+                              ".py, or the name of an installed module.") from e
     if every: os.environ["W2S_PLUGINS"] = ",".join(every)
     return every
 

@@ -258,15 +258,15 @@ def pgr_by_way(
     seed: int = 0,           # of the draws
     level: float = 0.95,     # of the intervals
 ) -> pd.DataFrame:           # task, way, pgr, low, high, n_seeds, n_rows, more, more_low, more_high
-    "PGR of one student trained in several ways, and the paired difference of each from the first. A row a task and way."
+    "PGR of one student trained in several ways, and the paired difference of each from the first. A row a way."
     table, (first, *_) = as_table(table), ways
     estimates, rows = pgr_estimates(table, n_boot, seed, level), []
     for task in dict.fromkeys(table.task):
         found = {way: _only_one(estimates, task, way, columns) for way, columns in ways.items()}
         for way, p in found.items():
             more = paired_difference(p, found[first], level=level) if way != first else _UNKNOWN
-            rows.append(dict(task=task, way=way, pgr=p.value, low=p.low, high=p.high, n_seeds=p.n_seeds, n_rows=p.n_rows,
-                             more=more.value, more_low=more.low, more_high=more.high))
+            rows.append(dict(task=task, way=way, pgr=p.value, low=p.low, high=p.high, n_seeds=p.n_seeds,
+                             n_rows=p.n_rows, more=more.value, more_low=more.low, more_high=more.high))
     return pd.DataFrame(rows)
 
 # %% ../../nbs/6_results/63_pgr.ipynb #5f9c4ab0

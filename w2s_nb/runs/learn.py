@@ -23,8 +23,8 @@ from ..data.tokens import batch_order
 from ..learning.labels import Labeled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
-from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, fuse, knn_probe, linear_probe, make_probe,
-                                    put_head)
+from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, fuse, knn_probe, linear_probe,
+                                    make_probe, put_head)
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..learning.training import check_steps, fit, language_loss, make_stepper, predict_logits, watch
 from ..measuring.evaluation import Predictions
@@ -37,21 +37,21 @@ from .store import Run
 @dataclass(frozen=True, eq=False)
 class Given:
     "The finished runs that a run builds on."
-    teacher: Run | None = None         # its predictions on the transfer half are learned
-    beside: tuple[Run, ...] = ()       # functions on labels look at them
-    backbone: Run | None = None        # its trained backbone is taken
+    teacher: Run | None = None    # we learn its predictions on the transfer half
+    beside: tuple[Run, ...] = ()  # functions on labels need them
+    backbone: Run | None = None   # we start from its trained backbone
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     "A run that is ready to be trained: what its names stand for, what the model reads, and the runs it builds on."
-    run: Identity      # settings, task, model, rows
-    inputs: dict       # weak, transfer, test -> `Tokens` or `Pixels`; parts without rows are missing
-    given: Given       # finished runs
+    run: Identity  # settings, task, model, rows
+    inputs: dict   # weak, transfer, test -> `Tokens` or `Pixels`; parts without rows are missing
+    given: Given   # finished runs
 
     config = property(lambda self: self.run.config, doc="The settings.")
     rows = property(lambda self: self.run.rows, doc="The three sets of rows.")
-    half = property(lambda self: self.inputs.get(self.config.train_half), doc="The inputs of the half that it learns from.")
+    half = property(lambda self: self.inputs.get(self.config.train_half), doc="The inputs of the half to learn from.")
 
 
 def prepare(
@@ -59,12 +59,12 @@ def prepare(
     given: Given = Given(),               # finished runs
     execution: Execution = Execution(),   # where to run
 ) -> Prepared:
-    "Rows become inputs of the model; this is the last time that anything is looked up."
+    "Turn rows into inputs of the model; no name is looked up after this."
     inputs = {part: run.kind.inputs(run.spec, rows, run.config.max_ctx, execution)
               for part in ("weak", "transfer", "test") if len(rows := getattr(run.rows, part))}
     if run.config.train_half not in inputs and run.config.tune != "own_head":
-        raise ConfigError(f"The {run.config.train_half} half has no rows to train {run.config.model!r} on: raise n_docs, "
-                          "give another weak_share, or use the head that its weights bring (tune='own_head').")
+        raise ConfigError(f"The {run.config.train_half} half has no rows to train {run.config.model!r} on: raise "
+                          "n_docs, give another weak_share, or use the head that its weights bring (tune='own_head').")
     return Prepared(run, inputs, given)
 
 # %% ../../nbs/5_runs/52_learn.ipynb #prepare2
@@ -82,9 +82,9 @@ def read_weak_labels(
     path: str,    # folder of a run, or of its weak labels
     rows: Rows,   # whose transfer half is to be labeled
 ) -> tuple[np.ndarray, np.ndarray]:  # ids (M,), soft labels (M, C)
-    "Weak labels from a folder, joined to the transfer rows by id and text, or by the one of them that the folder has."
-    labels, texts = stored_labels(path), rows.texts("transfer")
-    ours = dict(id=list(rows.ids("transfer")), txt=list(texts))
+    "Weak labels from a folder, joined to the transfer rows by id and text, or by whichever of the two it has."
+    labels = stored_labels(path)
+    ours = dict(id=list(rows.ids("transfer")), txt=list(rows.texts("transfer")))
     keys = [key for key in ("id", "txt") if key in labels.column_names]
     soft = dict(zip(zip(*(labels[key][:] for key in keys)), labels["soft_label"][:]))
     found = [(id, soft[key]) for id, key in zip(ours["id"], zip(*(ours[key] for key in keys))) if key in soft]
@@ -115,7 +115,7 @@ def with_labels(
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20021
 def _shares_groups(p, half):
-    "The groups of a half's rows, where rows that share one shall stay together; else None."
+    "The groups of a half's rows if rows of one group have to stay together, else None."
     groups = p.rows.groups(half)
     return groups if p.config.grouped and len(set(groups)) < len(groups) else None
 
@@ -123,10 +123,12 @@ def _shares_groups(p, half):
 def slice_of(
     p: Prepared,  # ready to be trained
 ):
-    "The part of the transfer half that this stage of a chain learns; cut by row, before any model drops one."
-    n, stage = p.config.slices, p.config.stage
+    "The part of the transfer half that this stage of a chain learns; cut before a model drops any row."
+    n = p.config.slices
+    stage = p.config.stage
     if n == 1 or stage == 0: return p.half
-    ids, groups = np.asarray(p.rows.ids("transfer")), _shares_groups(p, "transfer")
+    ids = np.asarray(p.rows.ids("transfer"))
+    groups = _shares_groups(p, "transfer")
     if len(ids) < n:
         raise ConfigError(f"slices={n} of {len(ids)} transfer rows: there must be a row for each. "
                           "Lower slices, or raise n_docs.")
@@ -145,7 +147,7 @@ def _soft(runs, ids, which="transfer"):
 
 
 def _known_to_all(half, given):
-    "The rows of the half on which every run beside has predictions."
+    "The rows of the half on which every run in `beside` has predictions."
     known = np.ones(len(half), bool)
     for run in given.beside: known &= np.isin(half.ids, run.transfer.ids)
     if not known.any():
@@ -155,14 +157,17 @@ def _known_to_all(half, given):
 
 
 def _held_out_labels(p, needs):
-    "The labeled rows that the supervisors were not trained on, with the truth and whatever the functions need of them."
+    "Labeled rows that the supervisors were not trained on: their predictions and the truth."
     supervisors = [p.given.teacher, *(p.given.beside if "members" in needs else ())]
     missing = next((run for run in supervisors if run.heldout is None), None)
     if missing:
-        raise ConfigError(f"{missing} kept no rows that it was not trained on: give it held_out, or weak rows (weak_share) "
-                          "where it uses its own head.")
+        raise ConfigError(f"{missing} kept no rows that it was not trained on: give it held_out, or weak rows "
+                          "(weak_share) where it uses its own head.")
     found = p.given.teacher.heldout
-    shared = [id for id in found.ids if all(id in set(run.heldout.ids) for run in supervisors[1:])]
+    shared = found.ids.tolist()
+    for run in supervisors[1:]:
+        theirs = set(run.heldout.ids)
+        shared = [id for id in shared if id in theirs]
     if not shared:
         raise ConfigError("The supervisors held out different rows, so none is new to all of them: "
                           "give all the same seed and held_out.")
@@ -178,13 +183,15 @@ def changed_labels(
     execution: Execution = Execution(),  # where to compute features
 ):
     "The rows that remain, with the labels that the functions on labels leave them."
-    config, needs = p.config, label_needs(p.config.labels)
+    config = p.config
+    needs = label_needs(config.labels)
     labelled = _known_to_all(labelled, p.given)
-    ids, more = labelled.ids, {}
+    ids = labelled.ids
+    more = {}
     if "txt" in needs: more["txt"] = _texts(p, ids)
     if "features" in needs:
         x = p.run.kind.features(p.run.spec, labelled, "middle", config.dtype, execution)
-        more["features"] = x if x.ndim == 2 else x[:, 0] - x[:, 1]      # of a pair, what tells its texts apart
+        more["features"] = x if x.ndim == 2 else x[:, 0] - x[:, 1]      # of a pair: the difference
     if "strong" in needs: more["strong"] = _soft(p.given.beside[-1:], ids)[0]
     if "ladder" in needs: more["ladder"] = _soft(p.given.beside, ids)
     if "members" in needs: more["members"] = _soft([p.given.teacher, *p.given.beside], ids)
@@ -193,8 +200,8 @@ def changed_labels(
     rows = Labeled(ids, labelled.labels, truth=np.stack([true[id] for id in ids]), **more)
     found = apply_labels(rows, config.labels, config.seed)
     if not len(found):
-        raise ConfigError(f"labels={', '.join(name for name, _ in config.labels)} leave none of {len(ids)} rows: "
-                          "loosen their options.")
+        names = ", ".join(name for name, _ in config.labels)
+        raise ConfigError(f"labels={names} leave none of {len(ids)} rows: loosen their options.")
     return with_labels(labelled, found.ids, found.soft)
 
 
@@ -203,7 +210,8 @@ def _texts(p, ids):
     half = p.config.train_half
     if p.run.task.kind == "images":
         names = ", ".join(name for name, _ in p.config.labels)
-        raise ConfigError(f"labels={names} look at the rows' texts, and task {p.run.task.name!r} has images: leave them out.")
+        raise ConfigError(f"labels={names} look at the rows' texts, and task {p.run.task.name!r} has images: "
+                          "leave them out.")
     text = dict(zip(p.rows.ids(half), p.rows.texts(half)))
     return np.array([text[id] for id in ids])
 
@@ -212,12 +220,15 @@ def held_out_rows(
     p: Prepared,     # ready to be trained
     labelled,        # N rows of its half
 ) -> np.ndarray:     # (N,) bool
-    "Which rows are not trained on: a random share, by passage where halves are grouped and rows share passages."
-    share, seed = p.config.held_out, [p.config.seed, 0, 10]   # a random stream that no other step uses
+    "Which rows to hold out: a random share, by passage where halves are grouped and rows share passages."
+    share = p.config.held_out
+    seed = [p.config.seed, 0, 10]   # a random stream that no other step uses
     out = np.zeros(len(labelled), bool)
     if not share: return out
     groups = _shares_groups(p, p.config.train_half)
-    if groups is None: out[np.random.default_rng(seed).permutation(len(labelled))[:round(share * len(labelled))]] = True
+    if groups is None:
+        order = np.random.default_rng(seed).permutation(len(labelled))
+        out[order[:round(share * len(labelled))]] = True
     else:
         ids = np.asarray(p.rows.ids(p.config.train_half))
         out = np.isin(labelled.ids, ids[deal(groups, [share, 1 - share], seed) == 0])
@@ -233,12 +244,14 @@ def training_inputs(
 ) -> tuple:                               # learned, held out
     "The rows that are learned and those that are held out, with the labels that are learned."
     nothing = np.arange(0)
-    if p.config.tune == "own_head":       # nothing is learned: every labeled row of its half is new to it
+    if p.config.tune == "own_head":       # nothing is learned, so every labeled row of the weak half is held out
         labelled = p.inputs.get("weak", p.inputs["test"].select(nothing))
         return labelled.select(nothing), labelled
     half = slice_of(p)
     labelled = half
-    if p.given.teacher is not None: labelled = with_labels(half, p.given.teacher.transfer.ids, p.given.teacher.transfer.soft)
+    if p.given.teacher is not None:
+        weak_labels = p.given.teacher.transfer
+        labelled = with_labels(half, weak_labels.ids, weak_labels.soft)
     elif p.config.weak_labels: labelled = with_labels(half, *read_weak_labels(p.config.weak_labels, p.rows))
     if p.config.labels: labelled = changed_labels(p, half, labelled, execution)
     out = held_out_rows(p, labelled)
@@ -247,30 +260,32 @@ def training_inputs(
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20031
 def step_order(
     config: Resolved,  # passes, batch size, order
-    n_rows: int,       # that are learned
-) -> list:             # a step's rows each
+    n_rows: int,       # number of rows to learn
+) -> list:             # one array of row numbers per step
     "Which rows each step takes; a `ConfigError` if the warm-up would not end."
-    order = batch_order(n_rows, config.batch_size, config.epochs, config.seed, config.reshuffle, config.drop_last)
-    if config.warmup_steps >= len(order):
-        raise ConfigError(f"warmup_steps={config.warmup_steps} is not below the {len(order)} steps of the run: lower it.")
+    c = config
+    order = batch_order(n_rows, c.batch_size, c.epochs, c.seed, c.reshuffle, c.drop_last)
+    if c.warmup_steps >= len(order):
+        raise ConfigError(f"warmup_steps={c.warmup_steps} is not below the {len(order)} steps of the run: lower it.")
     return order
 
 
 def read_texts(
-    p: Prepared,             # ready to be trained; generative_epochs, generative_lr and the settings of its training
+    p: Prepared,              # ready to be trained; its config has generative_epochs and generative_lr
     execution: Execution = Execution(),  # where to compute
 ) -> tuple[nn.Module, dict]:  # the backbone; steps, first_loss, last_loss (nats a token), seconds
-    "Generative fine-tuning: a language model trained on the texts of its half, without its language-model head afterwards."
-    config, half = p.config, p.half
+    "Generative fine-tuning: train a language model on the texts of its half, and keep its backbone."
+    config = replace(p.config, epochs=p.config.generative_epochs, lr=p.config.generative_lr, warmup_steps=0)
     seed_everything(config.seed)
     lm = load_language_model(p.run.spec, config, execution)
-    order = batch_order(len(half), config.batch_size, config.generative_epochs, config.seed, config.reshuffle, config.drop_last)
-    stepper = make_stepper(lm, len(order), replace(config, lr=config.generative_lr, warmup_steps=0))
-    batches = (half.batch(index) for index in order)
+    order = step_order(config, len(p.half))
+    stepper = make_stepper(lm, len(order), config)
+    batches = (p.half.batch(index) for index in order)
     start = time.time()
-    records = fit(lm, batches, len(order), language_loss, stepper, execution.micro_batch)
-    losses = [record["loss"] for record in records]
-    return lm.backbone, dict(steps=len(losses), first_loss=losses[0], last_loss=losses[-1], seconds=time.time() - start)
+    losses = [record["loss"] for record in
+              fit(lm, batches, len(order), language_loss, stepper, execution.micro_batch)]
+    seconds = time.time() - start
+    return lm.backbone, dict(steps=len(losses), first_loss=losses[0], last_loss=losses[-1], seconds=seconds)
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20041
 @dataclass(frozen=True)
@@ -281,7 +296,7 @@ class Learner:
     batch: Callable = lambda inputs, index: inputs.batch(index)  # (inputs, index) -> batch
 
     def predict(self, inputs) -> Predictions:
-        "Logits on the rows, beside their ids and labels; a `ConfigError` if some are not finite."
+        "Logits on the rows, with their ids and labels; a `ConfigError` if some are not finite."
         logits = self.answer(inputs)
         bad = ~np.isfinite(logits).all(1)
         if bad.any():
@@ -302,7 +317,7 @@ def probed(
     head: nn.Module,      # a `ProbeModel`
     features: Callable,   # inputs -> (N, D); of pairs (N, 2, D)
 ) -> Learner:
-    "Only the head runs; the features of a set of rows are read once."
+    "Only the head runs; we compute the features of a set of rows once."
     seen = {}
 
     def x(inputs):
@@ -319,30 +334,33 @@ def probed(
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20042
 def begin(
     p: Prepared,             # ready to be trained
-    train,                   # the rows that are learned, with the labels that are learned
+    train,                   # the rows to learn, with the labels to learn
     execution: Execution = Execution(),  # where to compute
 ) -> tuple[Learner, dict]:   # the learner; what `read_texts` measured, or {}
-    "The model as it is before it takes a step; for a prompt, for neighbors and for a model's own head that is all."
+    "The model before its first step. Prompts, neighbors and a model's own head take no step, so theirs is ready."
     config, kind, spec = p.config, p.run.kind, p.run.spec
+    C = train.labels.shape[1]
     if config.tune == "prompt": return prompted(p, train, execution), {}
-    if config.tune == "own_head": return Learner(None, kind.own_head(spec, train.labels.shape[1], config, execution)), {}
+    if config.tune == "own_head": return Learner(None, kind.own_head(spec, C, config, execution)), {}
     if config.tune == "knn": return _neighbors(p, train, execution), {}
     backbone, read = _backbone(p, execution)
     if config.tune == "probe" and backbone is None: return _fresh_probe(p, train, execution), read
-    model = kind.classifier(spec, kind.outputs(train.labels.shape[1]), config, config.seed, backbone, execution)
+    model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
     if config.tune != "probe": return fine_tuned(model, execution.eval_batch or spec.eval_batch), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 
 
 def _backbone(p, execution):
     "-> the backbone to start from, or None for the pretrained one; what `read_texts` measured, or {}"
-    if p.given.backbone: return p.given.backbone.load_model(execution.place, execution.trust_remote_code).backbone, {}
+    if p.given.backbone:
+        return p.given.backbone.load_model(execution.place, execution.trust_remote_code).backbone, {}
     return read_texts(p, execution) if p.config.generative_epochs else (None, {})
 
 
 def _fresh_probe(p, train, execution):
     "A linear head on the pretrained backbone's features."
-    config, kind, spec, C = p.config, p.run.kind, p.run.spec, train.labels.shape[1]
+    config, kind, spec = p.config, p.run.kind, p.run.spec
+    C = train.labels.shape[1]
     features = lambda inputs: kind.features(spec, inputs, "last", config.dtype, execution)
     head = make_probe(features(train).shape[-1], kind.outputs(C), config, execution.place)
     if config.head == "unembedding": head.head.weight.data.copy_(unembeddings(spec, C, execution))
@@ -353,36 +371,44 @@ class _OnFeatures(ProbeModel):
     "The head of a classifier, trained on the features of its own backbone; saved with it."
     def __init__(self, model):
         nn.Module.__init__(self)
-        self.head, self.backbone, self.own_backbone = model.head, model.backbone, True
+        self.head = model.head
+        self.backbone = model.backbone
+        self.own_backbone = True
         self.spec = getattr(model, "spec", None)             # a network's weights are saved with its metadata
 
 
 def _neighbors(p, train, execution):
-    "Votes of the most similar rows that are learned."
+    "Votes of the most similar rows among those to learn."
     c = p.config
     features = lambda inputs: p.run.kind.features(p.run.spec, inputs, "last", c.dtype, execution)
     votes = partial(knn_probe, features(train), train.labels, k=c.neighbors, vote_temperature=c.vote_temperature,
                     execution=execution)
-    return Learner(None, lambda inputs: np.log(np.maximum(votes(queries=features(inputs)), 1e-9)).astype(np.float32))
+
+    def answer(inputs):
+        shares = votes(queries=features(inputs))                         # (N, C)
+        return np.log(np.maximum(shares, 1e-9)).astype(np.float32)
+
+    return Learner(None, answer)
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20044
 def solve(
     config: Resolved,    # weight decay, seed, bias
-    x: np.ndarray,       # (N, D) features of the rows that are learned; of pairs (N, 2, D)
-    labels: np.ndarray,  # (N, C) the labels that are learned
+    x: np.ndarray,       # (N, D) features of the rows to learn; of pairs (N, 2, D)
+    labels: np.ndarray,  # (N, C) the labels to learn
     solver: Solver = Solver(bias=False),  # what is minimized
     execution: Execution = Execution(),   # where to compute
-) -> LinearProbe:        # of pairs, the reward's: one class
-    "A linear probe at its minimum; its weight decay is given, or chosen on the labels that are learned."
+) -> LinearProbe:        # of pairs: a reward, so one class
+    "A linear probe at its minimum; its weight decay is given, or chosen on the labels to learn."
     decay = config.weight_decay if config.optimizer == "lbfgs" and config.weight_decay else None
-    solved = partial(linear_probe, labels=labels, weight_decay=decay, seed=config.seed, solver=solver, execution=execution)
+    solved = partial(linear_probe, labels=labels, weight_decay=decay, seed=config.seed, solver=solver,
+                     execution=execution)
     if x.ndim == 2: return solved(x)
-    better = solved(x[:, 0] - x[:, 1])     # r₁ − r₂ is all that a preference shows: w·(x₁ − x₂)
+    better = solved(x[:, 0] - x[:, 1])     # a preference depends on the rewards' difference, w·(x₁ − x₂)
     return replace(better, weight=better.weight[:1] - better.weight[1:], bias=better.bias[:1] - better.bias[1:])
 
 
 def _solved(config, learner, train, measures, execution):
-    "The head by L-BFGS, as a history of one record."
+    "Solve the head by L-BFGS, and return a history of one record."
     whole = learner.batch(train, np.arange(len(train)))
     solver = Solver(loss=config.loss, aux_coef=config.loss_options.get("aux_coef", Solver.aux_coef),
                     bias=learner.model.head.bias is not None)
@@ -397,12 +423,12 @@ def _solved(config, learner, train, measures, execution):
 def learn(
     p: Prepared,             # ready to be trained
     learner: Learner,        # of `begin`
-    train,                   # the rows that are learned
-    held_out,                # rows that are not, with labels of the same kind; may be empty
+    train,                   # the rows to learn
+    held_out,                # further rows with labels of the same kind; may be empty
     order: list,             # of `step_order`
     execution: Execution = Execution(),  # micro_batch, eval_every
-) -> Iterator[dict]:         # a record a step
-    "Train, and yield the records of the training with measures added; the model is trained when they are exhausted."
+) -> Iterator[dict]:         # one record per step
+    "Train, and yield a record with measures after each step; the model is trained after the last one."
     config = p.config
     measures = _measures(learner, p.inputs["test"], held_out, p.given.teacher)
     if config.optimizer == "lbfgs":
@@ -416,13 +442,15 @@ def learn(
     loss = partial(LOSSES[config.loss], **config.loss_options)
     batches = (learner.batch(train, index) for index in order)
     records = fit(learner.model, batches, len(order), loss, stepper, execution.micro_batch, config.loss in ROWWISE)
+    measured_at = _measured_at(order, len(train), config, execution)
     rule_at = check_steps(len(order), config.stop_checks) if config.stop != "none" else ()
-    yield from watch(records, learner.model, measures, _measured_at(order, len(train), config, execution), config.stop, rule_at)
+    yield from watch(records, learner.model, measures, measured_at, config.stop, rule_at)
 
 
 def _measured_at(order, n_rows, config, execution):
     "The steps after which to measure; the last is always one of them."
-    last, every = len(order) - 1, execution.eval_every
+    last = len(order) - 1
+    every = execution.eval_every
     if every == "epoch":
         seen = np.cumsum([len(index) for index in order])
         return {last, *np.searchsorted(seen, n_rows * np.arange(1, config.epochs)).tolist()}
@@ -430,8 +458,8 @@ def _measured_at(order, n_rows, config, execution):
 
 
 def _measures(learner, test, held_out, teacher):
-    "Test accuracy, agreement with the supervisor there, and with the held-out labels; taken in this order after a step."
-    seen = []                                            # the test rows are predicted once for two measures
+    "Measures after a step, in this order: test accuracy, agreement with the supervisor, with held-out labels."
+    seen = []                                            # the test predictions of this step, for two measures
 
     def eval_accuracy():
         seen[:] = [learner.predict(test)]
@@ -441,7 +469,8 @@ def _measures(learner, test, held_out, teacher):
     if teacher and teacher.test and np.array_equal(teacher.test.ids, test.ids):
         measures["agreement"] = lambda: (seen[0].hard == teacher.test.hard).mean()
     if len(held_out):
-        measures["weak_agreement"] = lambda: (learner.answer(held_out).argmax(1) == held_out.labels.argmax(1)).mean()
+        labels = held_out.labels.argmax(1)
+        measures["weak_agreement"] = lambda: (learner.answer(held_out).argmax(1) == labels).mean()
     return measures
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20046
@@ -450,14 +479,14 @@ def prompted(
     train,                 # rows to draw the shots from, with the labels to show
     execution: Execution = Execution(),  # where to compute
 ) -> Learner:
-    "A language model that is shown some labeled rows and asked about each; nothing is trained."
+    "A language model that sees some labeled rows in its prompt and is asked about one more; nothing is trained."
     config, task, spec = p.config, p.run.task, p.run.spec
     tokenizer, context = tokenizer_of(spec, execution)
     if config.shots > len(train):
         raise ConfigError(f"shots={config.shots} of {len(train)} rows: lower shots, or raise n_docs.")
     shots = train.select(np.random.default_rng([config.seed, 0, 11]).permutation(len(train))[:config.shots])
     ask = lambda inputs: prompt_tokens(inputs, shots, tokenizer, task.answers, context)
-    for part in ("test", "transfer"): ask(p.inputs[part])       # too long a prompt is refused before the model is loaded
+    for part in ("test", "transfer"): ask(p.inputs[part])       # refuses a long prompt before the model is loaded
     answers = answer_tokens(tokenizer, train.labels.shape[1], task.answers)[1]
     model = load_language_model(spec, config, execution)
     batch_size = execution.eval_batch or spec.eval_batch
