@@ -387,7 +387,8 @@ def _without_copies(images, parts, grouped):
     learned = np.concatenate([images.keys[parts["weak"]], images.keys[parts["transfer"]]])
     copied = dict(test=np.isin(images.keys[parts["test"]], learned))
     if grouped: copied["weak"] = np.isin(images.keys[parts["weak"]], images.keys[parts["transfer"]])
-    left_out = {half: {"copy of an image in another half": int(copy.sum())} for half, copy in copied.items() if copy.any()}
+    why = "copy of an image in another half"
+    left_out = {half: {why: int(copy.sum())} for half, copy in copied.items() if copy.any()}
     for half, why in left_out.items():
         n, total = sum(why.values()), len(parts[half])
         where = "learned" if half == "test" else "transfer"
@@ -432,7 +433,7 @@ def rows_for(
     own = {name: getattr(settings, name) for name in DATA_FIELDS}   # settings may be a larger class that inherits these
     for name in ("n_docs", "n_test_docs", "weak_share"):
         if own[name] is None: own[name] = getattr(task, name)
-    for name in ("n_docs", "n_test_docs", "seed"): own[name] = as_declared(name, own[name], "int | None")   # numpy's too
+    for name in ("n_docs", "n_test_docs", "seed"): own[name] = as_declared(name, own[name], "int | None")
     settings = DataSettings(**own)
     if task.kind == "images": return _image_rows(task, settings, execution.skip_unreadable)
     return _text_rows(task, settings, execution.local_rows)

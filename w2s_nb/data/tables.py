@@ -72,7 +72,8 @@ class Table:
             try: values = self.read(name, self.place)
             except ConfigError: raise
             except Exception as e:                                  # of any kind: images, sounds and types of libraries
-                raise ConfigError(f"Column {name!r} cannot be read ({type(e).__name__}: {e}): repair or drop it.") from e
+                what = f"{type(e).__name__}: {e}"
+                raise ConfigError(f"Column {name!r} cannot be read ({what}): repair or drop it.") from e
             names = self.classes.get(name)
             values = [_plain(value) for value in values]
             self.cells[name] = [None if value == -1 else value for value in values] if names else values
@@ -134,11 +135,13 @@ def _of_columns(data, name):
     columns = {str(key): list(value.values()) if isinstance(value, Mapping) else value for key, value in data.items()}
     for key, values in columns.items():
         if isinstance(values, (str, bytes)) or not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):
-            raise ConfigError(f"Column {key!r} of {name} is a {type(values).__name__}, not a list of values: give {GIVE}.")
+            kind = type(values).__name__
+            raise ConfigError(f"Column {key!r} of {name} is a {kind}, not a list of values: give {GIVE}.")
     columns = {key: list(values) for key, values in columns.items()}
     lengths = {key: len(values) for key, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise ConfigError(f"The columns of {name} have {', '.join(f'{n} ({key})' for key, n in lengths.items())} values: "
+        counts = ', '.join(f'{n} ({key})' for key, n in lengths.items())
+        raise ConfigError(f"The columns of {name} have {counts} values: "
                           "all columns need one value for each row.")
     def read(column, place): return [columns[column][i] for i in place.tolist()]
     n = next(iter(lengths.values()), 0)
@@ -171,7 +174,8 @@ def _of_dataset(data, name):
     data = data.with_format(None)
     def read(column, place):
         some = data.select_columns([column])
-        return (some if len(place) == len(some) and (place == np.arange(len(some))).all() else some.select(place))[column][:]
+        whole = len(place) == len(some) and (place == np.arange(len(some))).all()
+        return (some if whole else some.select(place))[column][:]
     classes = _class_names(data.features)
     return Table(tuple(data.column_names), read, np.arange(len(data)), lambda i: f"row {i} of {name}", classes)
 
@@ -225,7 +229,8 @@ def _text_of(path):
     try: text = data.decode(encoding)
     except UnicodeDecodeError as e:
         line = data[:e.start].count(b"\n") + 1
-        raise ConfigError(f"Line {line} of {_name(path)} is not text in {encoding.upper()} ({e.reason}): {remedy}") from e
+        where = f"Line {line} of {_name(path)}"
+        raise ConfigError(f"{where} is not text in {encoding.upper()} ({e.reason}): {remedy}") from e
     if "\0" in text[:1000]: raise ConfigError(f"{_name(path)} holds zero bytes, so it is not text in UTF-8: {remedy}")
     return text
 
@@ -252,7 +257,8 @@ def _read_json(path):
     if text.lstrip()[:1] == "[" or ".json" in path.suffixes:
         try: whole = json.loads(text)
         except (ValueError, RecursionError) as e:
-            if text.lstrip()[:1] == "[": raise ConfigError(f"{_name(path)} is not JSON ({e}): write one array of objects, "
+            if text.lstrip()[:1] == "[":
+                raise ConfigError(f"{_name(path)} is not JSON ({e}): write one array of objects, "
                                                            "or one object a line.") from e
     if isinstance(whole, dict) and whole and all(isinstance(v, (list, dict)) for v in whole.values()):
         return as_table(whole, _name(path))
@@ -336,7 +342,8 @@ def read_file(
     try: return _files.get(file_state(path), lambda: FILE_READERS[ending](path))
     except (OSError, EOFError, zlib.error, pa.ArrowException) as e:
         reason = " ".join(str(e).split())[:200]
-        raise ConfigError(f"{str(path)!r} cannot be read ({type(e).__name__}: {reason}): it may be cut short, packed in "
+        what = f"{type(e).__name__}: {reason}"
+        raise ConfigError(f"{str(path)!r} cannot be read ({what}): it may be cut short, packed in "
                           "another way than its name says, or not yours to read. Write it again.") from e
 
 # %% ../../nbs/1_data/14_tables.ipynb #aa2e9078
@@ -372,7 +379,8 @@ def as_text(
     "The text of a cell: texts as they are, numbers and dates in words; a `ConfigError` for everything else."
     if isinstance(value, (Number, np.generic, date, time, timedelta)): return str(value)
     if not isinstance(value, str):
-        raise ConfigError(f"column {reference!r} holds a {type(value).__name__}, not a text: join its words to one text, "
+        kind = type(value).__name__
+        raise ConfigError(f"column {reference!r} holds a {kind}, not a text: join its words to one text, "
                           f"or name one of its values, as in '{{{reference}[0]}}' or '{{{reference}.key}}'.")
     try: value.encode()
     except UnicodeEncodeError as e:
@@ -389,7 +397,8 @@ class Template:
         text: str,  # "text", or "{title}: {answers.text[0]}"
     ):
         if not isinstance(text, str):
-            raise ConfigError(f"text={text!r} must be the name of a column, or a template such as '{{title}}: {{body}}'.")
+            raise ConfigError(f"text={text!r} must be the name of a column, "
+                              "or a template such as '{title}: {body}'.")
         try: self.parts = list(string.Formatter().parse(text)) if "{" in text else [("", text, "", None)]
         except ValueError as e:
             raise ConfigError(f"text={text!r} is not a template ({e}): put the name of a column between braces.") from e

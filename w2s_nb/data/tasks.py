@@ -9,9 +9,8 @@ __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'MOST_CLASSES', 'TEST_SPLITS', 'PARQU
            'task_from_rows', 'task_from_images', 'find_file', 'local_file', 'source_state', 'raw_rows']
 
 # %% ../../nbs/1_data/15_tasks.ipynb #d4735e3a
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from . import text_world
 from .image_world import DIGITS
 from .images import Images
 from .runtime import ConfigError, Recent, as_declared, check_choice, html_rows, quiet_hub
-from .tables import (FILE_READERS, Table, Template, as_table, ending_of, file_state, find_column, is_missing,
+from .tables import (FILE_READERS, Table, Template, as_table, ending_of, file_state, find_column,
                                 read_file, splits_of, value_at)
 
 # %% ../../nbs/1_data/15_tasks.ipynb #ef2d127d
@@ -312,7 +311,8 @@ def _group_of(group):
     return group and read
 
 
-def _columns(text, label, group): return tuple(dict.fromkeys((*Template(text).references, label, *filter(None, [group]))))
+def _columns(text, label, group):
+    return tuple(dict.fromkeys((*Template(text).references, label, *filter(None, [group]))))
 
 
 def task_from_hub(
@@ -420,7 +420,7 @@ def task_from_rows(
     columns = _columns(text, label, group)
     for table in tables: _check_columns(name, table, columns)
     n_classes, classes = _known_classes(name, tables, label, n_classes, classes)
-    if test is None and rows.test is None: rows("test")             # so that groups that cannot be held out are said now
+    if test is None and rows.test is None: rows("test")             # groups that cannot be held out are refused now
     return register_task(Task(name, _reader(text, label, classes), _columns(text, label, None), rows=rows,
                               n_classes=n_classes, group=_group_of(group)))
 

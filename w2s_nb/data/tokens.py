@@ -89,8 +89,10 @@ def _read_ids(path, n_rows):
     if not path.is_file(): return None
     try:
         with safe_open(path, framework="numpy") as file:
-            arrays, written = {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get("content")
-        if _content(arrays) == written and len(arrays["offsets"]) == n_rows + 1: return arrays["flat"], arrays["offsets"]
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            written = (file.metadata() or {}).get("content")
+        whole = _content(arrays) == written and len(arrays["offsets"]) == n_rows + 1
+        if whole: return arrays["flat"], arrays["offsets"]
         return None
     except (OSError, SafetensorError, KeyError, ValueError): return None
 
