@@ -230,7 +230,7 @@ def make_parser(
 @dataclass(frozen=True)
 class Typed:
     "A command's own options, with defaults filled in, and the settings that were typed."
-    command: Command
+    command: Command      # whose options they are
     own: SimpleNamespace  # its own options
     settings: dict        # settings of `RunConfig` that were typed
     execution: dict       # fields of `Execution` that were typed

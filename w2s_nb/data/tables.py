@@ -93,8 +93,8 @@ class Table:
 @dataclass(frozen=True, eq=False)
 class Row(Mapping):
     "A row as a dictionary of the values that it has."
-    table: Table
-    i: int
+    table: Table  # where it stands
+    i: int        # its place, from 0
 
     def __getitem__(self, name):
         value = self.table.column(name)[self.i] if name in self.table.names else None

@@ -62,7 +62,9 @@ def beside_of(
     return tuple(truth[m] for m in below if m != weak)
 
 # %% ../../nbs/5_runs/54_sweeps.ipynb #b00t0000
-def check_lists(**lists) -> None:
+def check_lists(
+    **lists,  # name -> what must be a list without repetitions
+) -> None:
     "Raise a `ConfigError` for the first list that is empty, a text, or names an entry twice."
     for name, values in lists.items():
         if isinstance(values, str) or not len(values):
