@@ -165,7 +165,7 @@ def plot_transfer(
 ) -> go.Figure:
     "Accuracy against the strong model's ground-truth accuracy: a curve a supervisor, band ± standard error."
     table = as_table(table, ceiling)
-    for loss in losses or (): check_choice("loss of this table", loss, set(table.loss))
+    for loss in losses or (): check_choice("loss of this table", loss, sorted(set(table.loss)))
     if losses is not None: table = table[table.teacher.isna() | table.loss.isin(losses)]
     table = for_drawing(of_tasks(table, task))
     panels = _panels(table, task)
