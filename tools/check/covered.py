@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chapters import PACKAGE, cells, module_file, module_names, module_of, notebooks, source
 from notebooks import run_all, run_one
 
-FOLDER = "W2S_COVERAGE_FOLDER"
+FOLDER = "NOTEBOOK_COVERAGE_FOLDER"
 
 
 def exported_cells(path):

@@ -18,6 +18,7 @@ from house import lesson_counts
 
 STUDIES = 90       # notebooks from this number on may import anything, and so may those of 0_start
 IDENTITY = {"task", "model", "teacher", "train_half", "seed", "loss", "tune"}  # a table's key has these
+SOURCES = (".py", ".ipynb")
 SHARE = 0.05       # of lesson cells may be long
 WIDE = 120         # columns of a line
 SAME_SETTINGS = 7  # so many names of settings in one collection are a second list of them
@@ -154,6 +155,16 @@ def links_lead_to_files():
             if not (path.parent / link).exists(): yield f"{path.relative_to(ROOT)} links to {link}"
 
 
+def variables_are_listed():
+    "The table of CONTRIBUTING.md has every environment variable of the package, the notebooks and the tools."
+    found = [path for place in ("nbs", "w2s_nb", "tools") for path in (ROOT / place).rglob("*")]
+    files = [path for path in found if path.suffix in SOURCES and ".ipynb_checkpoints" not in path.parts]
+    found = {name for path in files for name in re.findall(r"\bW2S_[A-Z_]+", path.read_text(encoding="utf8"))}
+    listed = set(re.findall(r"^\| `(W2S_\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf8"), re.M))
+    for name in sorted(found - listed): yield f"CONTRIBUTING.md does not list {name}"
+    for name in sorted(listed - found): yield f"CONTRIBUTING.md lists {name}, which nothing reads"
+
+
 def caches_are_bounded():
     "No module keeps what it has seen without a limit."
     for name in module_names():
@@ -246,8 +257,8 @@ def outputs_are_clean():
 
 
 RULES = [notebooks_introduce_themselves, lessons_are_short, imports_lead_down, private_names_stay, lines_are_short,
-         links_lead_to_files,
-         caches_are_bounded, settings_are_declared_once, dependencies_are_declared, outputs_are_clean]
+         links_lead_to_files, variables_are_listed, caches_are_bounded, settings_are_declared_once,
+         dependencies_are_declared, outputs_are_clean]
 
 
 def main():
