@@ -18,12 +18,13 @@ import numpy as np
 import torch
 
 from .. import __version__
+from ..data.files import clear_disk_errors
 from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
 from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
-from .store import Run, held, is_stored, load_run, new_folder, run_path, run_sync, write_run
+from .store import Run, finish_move, held, is_stored, load_run, new_folder, run_path, run_sync, write_run
 
 # %% ../../nbs/5_runs/53_runs.ipynb #e629fa65
 def train_run(
@@ -49,7 +50,8 @@ def stored_or_trained(
     if execution.sync_command: run_sync(execution.sync_command, "download", path, root)
     if is_stored(run, root) and not execution.force: return load_run(path)
     given = _build_on(run, execution)
-    with held(path, root):
+    with clear_disk_errors(root), held(path, root):
+        finish_move(path)
         if is_stored(run, root) and not execution.force: return load_run(path)
         with new_folder(path) as folder, kept_randomness(): _train(prepare(run, given, execution), folder, execution)
     if execution.sync_command: run_sync(execution.sync_command, "upload", path, root)
