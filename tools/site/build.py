@@ -123,8 +123,8 @@ def prepare(path, mods, names):
 
 
 def overview(mods, names):
-    "A page that lists every exported name with its first sentence."
-    lines = ["---", "nosearch: true", "---", "# All names", "",                # the search leads to the pages themselves
+    "A page that lists every exported name with its first sentence; a search leads to the pages themselves."
+    lines = ["---", "nosearch: true", "---", "# All names", "",
              "Everything the package exports, module by module in reading order.", ""]
     for module in filter(None, map(module_of, notebooks())):
         page = module.replace(".", "/")
