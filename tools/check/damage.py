@@ -21,12 +21,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import peft          # noqa: F401   what the children need, imported once, before they are forked
-import transformers.models.gpt2.modeling_gpt2   # noqa: F401
 
-import w2s_nb.models.kinds   # noqa: F401
+import w2s_nb.models.kinds   # noqa: F401   what the children need, imported once, before they are forked
 import w2s_nb.runs.sweeps    # noqa: F401
 from w2s_nb import ConfigError, RunConfig, load_run, results_table, train_run
+
+import peft          # noqa: F401, E402   after the package, which prepares torchvision for it
+import transformers.models.gpt2.modeling_gpt2   # noqa: F401, E402
 
 FEW = dict(n_docs=80, n_test_docs=40)
 SUPERVISOR = RunConfig("micro-grammar", "micro-8k", held_out=0.2, **FEW)
