@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['GIVE', 'MARKS', 'FILE_READERS', 'is_missing', 'Table', 'Row', 'as_table', 'splits_of', 'ending_of', 'file_state',
-           'read_file', 'find_column', 'value_at', 'as_text', 'Template']
+           'folder_state', 'read_file', 'find_column', 'value_at', 'as_text', 'Template']
 
 # %% ../../nbs/1_data/14_tables.ipynb #b661e487
 import codecs
 import csv
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import re
 import string
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from numbers import Number
@@ -328,6 +330,19 @@ def file_state(
     "What changes with a file's content: its size and its times."
     state = os.stat(path)
     return str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def folder_state(
+    folder: Path,  # of files of rows, or of images
+) -> str:
+    "A hash that changes with any file in the folder, or in folders that it links to: names, sizes and times."
+    digest = hashlib.sha256()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for path in (Path(root, name) for name in sorted(names)):
+            with suppress(OSError):                                 # a link that leads nowhere
+                digest.update(repr(file_state(path)).encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def read_file(

@@ -18,12 +18,14 @@ import numpy as np
 import torch
 
 from .. import __version__
+from ..data.files import clear_disk_errors
 from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
 from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
-from .store import Hold, Lost, Run, held, is_stored, load_run, new_folder, run_path, run_sync, write_run
+from .store import (Hold, Lost, Run, finish_move, held, is_stored, load_run, new_folder, run_path, run_sync,
+                              write_run)
 
 # %% ../../nbs/5_runs/53_runs.ipynb #e629fa65
 def train_run(
@@ -59,7 +61,8 @@ def _trained_here(run, given, execution, wait):
     "Train the run while it is held; False if another process has taken it over, so that it must be looked for again."
     path = run_path(run, execution.root)
     try:
-        with held(path, execution.root, wait) as hold:
+        with clear_disk_errors(execution.root), held(path, execution.root, wait) as hold:
+            finish_move(path)
             if is_stored(run, execution.root) and not execution.force: return True
             with new_folder(path, hold) as folder, kept_randomness():
                 _train(prepare(run, given, execution), folder, execution, hold)

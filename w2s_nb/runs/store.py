@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUMMARY', 'HOLD_SECONDS', 'Run', 'load_run', 'run_path', 'is_stored', 'Busy', 'Lost', 'lease_of', 'Hold', 'held',
-           'holder_text', 'new_folder', 'write_run', 'run_sync']
+           'holder_text', 'new_folder', 'finish_move', 'write_run', 'run_sync']
 
 # %% ../../nbs/5_runs/51_store.ipynb #store003
 import json
@@ -21,6 +21,7 @@ from pathlib import Path
 from datasets import Dataset, load_from_disk
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
+from ..data.files import MANIFEST, check_manifest, clear_disk_errors, write_manifest
 from ..data.runtime import ConfigError, Execution, Recent, html_rows, quiet_hub, slug
 from ..measuring.evaluation import Estimate, Predictions, accuracy
 from .config import Identity, Resolved, config_from_dict
@@ -48,6 +49,7 @@ class Run:
         if not (self.path / "model").is_dir():
             raise ConfigError(f"The run {self.path.name} was stored without its model: train it again with "
                               "keep_model=True, force=True.")
+        check_manifest(self.path, only=("model/",))
         kind = KINDS[self.summary["kind"]]
         spec = kind.spec(self.config.model, self.config.pretrained)
         execution = Execution(device=device and str(device), trust_remote_code=trust_remote_code)
@@ -92,11 +94,12 @@ SUMMARY = "results_summary.json"  # written last: a folder that holds it is a fi
 def load_run(
     path: str | Path,  # folder of a stored run
 ) -> Run:
-    "Read a stored run. Its files are JSON, Parquet, Arrow and safetensors: nothing in them can run code."
+    "Read a stored run; a `ConfigError` if a file is damaged. Nothing in its files can run code."
     path = Path(path)
     if not (path / SUMMARY).is_file():
         raise ConfigError(f"No finished run in {str(path)!r}: a run's folder holds {SUMMARY}. "
                           "Train it, or look for it with results_table.")
+    check_manifest(path, but=("model/",))      # weights are checked when they are loaded
     config, summary = (json.loads((path / name).read_text(encoding="utf8")) for name in ("config.json", SUMMARY))
     labels = load_from_disk(str(path / "weak_labels")).with_format("numpy")
     transfer = Predictions(labels["id"][:], labels["logits"][:], labels["gt_soft_label"][:])
@@ -205,24 +208,39 @@ def new_folder(
     hold: Hold | None = None,  # of `held`; raises `Lost` in the end if another process has taken the run over
 ) -> Iterator[Path]:
     "A folder to write a run into; it is moved to `path` when the block ends, and deleted if the block fails."
-    for left in path.parent.glob(f".{path.name}.partial*"): shutil.rmtree(left, ignore_errors=True)   # after a kill
     own = f"-{hold.token[:8]}" if hold else ""
     part = path.with_name(f".{path.name}.partial{own}")   # next to the path, so on the same disk
-    part.mkdir(parents=True)
-    try:
-        yield part
-        if hold: hold.check()
-        _move_into_place(part, path)
-    finally: shutil.rmtree(part, ignore_errors=True)
+    for left in _partial(path): shutil.rmtree(left, ignore_errors=True)   # after a kill
+    with clear_disk_errors(path.parent):
+        part.mkdir(parents=True)
+        try:
+            yield part
+            if hold: hold.check()
+            _move_into_place(part, path)
+        finally: shutil.rmtree(part, ignore_errors=True)
+
+
+def _partial(path): return sorted(path.parent.glob(f".{path.name}.partial*"))
+
+
+def _older(path): return path.with_name(f".{path.name}.old")
 
 
 def _move_into_place(new, path):
-    "Put the finished folder at `path` in one step; an older one is deleted only afterwards."
-    old = new.with_name(f".{path.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists(): path.rename(old)
+    "Put the finished folder at `path`; an older one is deleted only afterwards."
+    shutil.rmtree(_older(path), ignore_errors=True)
+    if path.exists(): path.rename(_older(path))
     new.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(_older(path), ignore_errors=True)
+
+
+def finish_move(
+    path: Path,  # folder of a run that is held
+) -> None:
+    "Finish what a killed process began: put a whole run in place if there is none, and delete what it left."
+    for left in (*_partial(path), _older(path)):
+        if not path.exists() and (left / MANIFEST).is_file(): left.rename(path)   # the list of files is written last
+        shutil.rmtree(left, ignore_errors=True)
 
 # %% ../../nbs/5_runs/51_store.ipynb #store032
 def write_run(
@@ -232,7 +250,7 @@ def write_run(
     about: dict[str, dict],              # further columns of the weak labels: {column: {row id: value}}
     summary: dict,                       # what results_summary.json shall hold
 ) -> None:
-    "Write a run's files. Weak labels: the reference's columns, the row's id, and the truth as a distribution."
+    "Write a run's files, `manifest.json` last. Weak labels: the reference's columns, ids, truth as a distribution."
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1), encoding="utf8")
     for split in predicted.keys() - {"transfer"}: predicted[split].save(folder / f"{split}_predictions.parquet")
     p = predicted["transfer"]
@@ -244,6 +262,7 @@ def write_run(
     labels = dict(id=ids, **columns, **truth, **found)
     with quiet_hub(): Dataset.from_dict(labels).save_to_disk(str(folder / "weak_labels"))
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf8")
+    write_manifest(folder)
 
 
 def run_sync(
