@@ -158,8 +158,8 @@ def executor_of(
     "The executor that is meant."
     if not isinstance(executor, str):
         if workers is not None:
-            raise ConfigError(f"workers={workers} belongs to the local executor: give Local(workers={workers}), or leave "
-                              "it out.")
+            raise ConfigError(f"workers={workers} belongs to the local executor: give Local(workers={workers}), "
+                              "or leave it out.")
         return executor
     make = EXECUTORS[check_choice("executor", executor, EXECUTORS)]
     if workers is None: return make()
