@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset
 
-from .images import Images, folder_state, load_images, readable
+from .images import Images, load_images, readable
 from .runtime import ConfigError, Execution, Recent, as_declared, check_at_least, check_choice
-from .tables import as_table, find_column
+from .tables import as_table, find_column, folder_state
 from .tasks import Task, find_task, is_distribution, raw_rows, same_label, source_state, task_name
 
 # %% ../../nbs/1_data/16_rows.ipynb #c2356069

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['GIVE', 'MARKS', 'FILE_READERS', 'is_missing', 'Table', 'Row', 'as_table', 'splits_of', 'ending_of', 'file_state',
-           'is_saved', 'read_file', 'find_column', 'value_at', 'as_text', 'Template']
+           'is_saved', 'folder_state', 'read_file', 'find_column', 'value_at', 'as_text', 'Template']
 
 # %% ../../nbs/1_data/14_tables.ipynb #b661e487
 import codecs
 import csv
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import re
 import string
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from numbers import Number
@@ -25,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-from datasets import ClassLabel, Dataset, DatasetDict, Features, load_from_disk
+from datasets import ClassLabel, Dataset, Features, load_from_disk
 
 from .runtime import ConfigError, Recent
 
@@ -335,7 +337,7 @@ def file_state(
     state = os.stat(path / "state.json" if path.is_dir() else path)
     return str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
-
+# %% ../../nbs/1_data/14_tables.ipynb #a5605125
 def is_saved(
     path: Path,  # anything
 ) -> bool:
@@ -349,6 +351,19 @@ def _read_saved(path):
         reason = " ".join(str(e).split())[:200]
         raise ConfigError(f"{str(path)!r} cannot be read ({type(e).__name__}: {reason}): write the folder again "
                           "with save_to_disk.") from e
+
+
+def folder_state(
+    folder: Path,  # of files of rows, or of images
+) -> str:
+    "A hash that changes with any file in the folder, or in folders that it links to: names, sizes and times."
+    digest = hashlib.sha256()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for path in (Path(root, name) for name in sorted(names)):
+            with suppress(OSError):                                 # a link that leads nowhere
+                digest.update(repr(file_state(path)).encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def read_file(

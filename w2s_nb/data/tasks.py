@@ -28,7 +28,7 @@ from .image_world import DIGITS
 from .images import Images
 from .runtime import ConfigError, Recent, as_declared, check_choice, html_rows, quiet_hub
 from .tables import (FILE_READERS, Table, Template, as_table, ending_of, file_state, find_column,
-                                read_file, splits_of, value_at)
+                                folder_state, read_file, splits_of, value_at)
 
 # %% ../../nbs/1_data/15_tasks.ipynb #ef2d127d
 KINDS = ("text", "pairs", "images")
@@ -598,8 +598,7 @@ def source_state(
     if task.rows is not None: return task.rows.state() if isinstance(task.rows, GivenRows) else None
     if data_dir: return file_state(local_file(task, split, data_dir))
     folder = Path(task.hub)                                         # a folder works wherever an id of the hub does
-    if not folder.is_dir(): return None
-    return tuple(file_state(path) for path in sorted(folder.rglob("*")) if path.is_file())
+    return folder_state(folder) if folder.is_dir() else None
 
 
 def raw_rows(
