@@ -509,7 +509,7 @@ def find_task(
                           "rows or of a folder of such files.")
     if path.is_dir() and splits_of(path) == {}:
         raise ConfigError(f"The folder {str(path)!r} holds no file of rows, whose name ends in "
-                          f"{', '.join(FILE_READERS)}: name another. Images are given to task_from_images and w2s_vision.")
+                          f"{', '.join(FILE_READERS)}: name another. Give images to task_from_images or w2s_vision.")
     train, test = _given(path.name, path, None)
     state = tuple(file_state(part) for part in (train, test) if part is not None)
     return _by_path.get((path, *columns.values(), state), lambda: _task_by_path(path, train, test, *columns.values()))

@@ -52,7 +52,7 @@ class Found:
     path: str                      # its folder
     answers: Answers | None        # None: only the accuracy is known
     predictions: Callable | None   # reads the whole `Predictions`, for the mean of several supervisors
-    identity: dict = field(default_factory=dict)   # hashes: id, rows, weights, teacher …; empty where they are not known
+    identity: dict = field(default_factory=dict)   # hashes: id, rows, weights, teacher …; empty if not known
 
 
 def full_config(
@@ -148,7 +148,8 @@ def _read(path, stamp):
         raise ConfigError("results_summary.json has no accuracy")
     file = Path(path, PREDICTIONS)
     test = _load_predictions(file) if file.is_file() else None
-    ours = _from_reference(config) if "ds_name" in config else full_config(config | dict(other=_other(config, DEFAULTS)))
+    theirs = "ds_name" in config
+    ours = _from_reference(config) if theirs else full_config(config | dict(other=_other(config, DEFAULTS)))
     if not ours["task"] or not ours["model"]: raise ConfigError("config.json names no task or no model")
     answers, predictions = (_answers(test), partial(_load_predictions, file)) if test else (None, None)
     return Found(ours, _measure(test, summary), path, answers, predictions, summary.get("identity") or {})

@@ -198,7 +198,8 @@ def _check_rows(config, task):
     same = partial(_same_rows, config, task)
     if config.teacher: same(config.teacher, "teacher", "the teacher labels rows that it was trained on")
     for other in config.beside: same(other, "run beside it", "they have no rows in common")
-    if config.backbone: same(config.backbone, "run whose backbone is taken", "its backbone was trained on the other half")
+    if config.backbone:
+        same(config.backbone, "run whose backbone is taken", "its backbone was trained on the other half")
 
 # %% ../../nbs/5_runs/50_config.ipynb #me7h0d02
 #: what a function on labels may need -> what the runs in `beside` then are
