@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DTYPES', 'ConfigError', 'check_choice', 'refused', 'as_declared', 'check_at_least', 'check_positive', 'pick_device',
            'autocast', 'seed_everything', 'kept_randomness', 'load_plugins', 'slug', 'cache_dir', 'trim_cache',
-           'delete_file', 'touch_file', 'Recent', 'html_rows', 'is_interactive', 'page_style', 'quiet_hub', 'Execution',
-           'guard_torchvision']
+           'delete_file', 'touch_file', 'Recent', 'html_rows', 'is_interactive', 'page_style', 'quiet_hub',
+           'read_interval', 'Execution', 'guard_torchvision']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
@@ -310,6 +310,18 @@ def quiet_hub() -> Iterator[None]:
         for library, level in zip(libraries, levels): library.set_verbosity(level)
         if bars: enable_progress_bars()
 
+# %% ../../nbs/1_data/10_runtime.ipynb #interva1
+def read_interval(
+    value: float | str,      # minutes, or steps as in "200steps"
+) -> tuple[float, int]:      # minutes, steps; one of them is 0
+    "How often a checkpoint is written."
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(steps?|minutes?|)\s*", str(value), re.IGNORECASE)
+    if not found or (found[2].lower().startswith("step") and not float(found[1]).is_integer()):
+        raise ConfigError(f"checkpoint_every={value!r} must be minutes, such as 10, or steps, such as '200steps'; "
+                          "0 writes a checkpoint only when the run is asked to stop.")
+    if found[2].lower().startswith("step"): return 0.0, int(found[1])
+    return float(found[1]), 0
+
 # %% ../../nbs/1_data/10_runtime.ipynb #execut02
 @dataclass(frozen=True)
 class Execution:
@@ -326,6 +338,7 @@ class Execution:
     trust_remote_code: bool = False       # allow code from a model's repository
     keep_model: bool = True               # store the trained weights
     force: bool = False                   # train again, and replace the stored run once the new one is whole
+    checkpoint_every: float | str = 10.0  # minutes, or steps as in "200steps"; 0: only when asked to stop
     eval_every: int | str | None = None   # measure test accuracy every n steps, or every "epoch"; None: at the end
     logger: Callable | None = None        # (config, name) -> context manager giving a function of each record
     progress: bool | None = None          # True: a bar; False: silent; None: a bar if someone is watching, else lines
@@ -338,6 +351,7 @@ class Execution:
             if not isinstance(value, int) or value < 1:
                 other = ' or "epoch"' if name == "eval_every" else ""
                 raise ConfigError(f"{name}={value!r} must be at least 1{other}; leave it out for the default.")
+        read_interval(self.checkpoint_every)
 
     place = property(lambda self: pick_device(self.device), doc="The torch device, checked to exist.")
 
