@@ -132,7 +132,8 @@ class Estimate:
     rows_only = property(lambda self: self.n_seeds == 1, doc="Whether the interval says nothing of other seeds.")
 
     def __repr__(self):
-        shown = f"{self.value:.3f} ± {self.se:.3f}" if np.isfinite(self.value) else "undefined"
+        shown = f"{self.value:.3f}" + (f" ± {self.se:.3f}" if np.isfinite(self.se) else "")
+        if np.isnan(self.value): shown = "undefined"
         return f"{shown} (n={self.n}{', 1 seed: rows only' if self.rows_only else ''})"
 
 
