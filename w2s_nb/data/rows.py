@@ -85,7 +85,9 @@ def _formatted(task, row, id, source, rng):
         txt, label = task.format(row, rng)
         texts = _texts(task, txt)
     except ConfigError as e: raise ConfigError(f"Row {id} of task {task.name!r} ({row.place}): {e}") from e
-    soft = as_distribution(label, task.n_classes, f"{id} of task {task.name!r} ({row.place})")
+    column = getattr(task.format, "label", None)
+    place = row.place + (f", column {column!r}" if column else "")
+    soft = as_distribution(label, task.n_classes, f"{id} of task {task.name!r} ({place})")
     return dict(id=id, **texts, hard_label=int(np.argmax(soft)), soft_label=soft, group=_group(task, row, id))
 
 # %% ../../nbs/1_data/16_rows.ipynb #left0002

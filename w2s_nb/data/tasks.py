@@ -244,34 +244,31 @@ def _known_classes(name, tables, label, n_classes, classes):
     if n_classes is not None: return as_declared("n_classes", n_classes, "int"), None
     names = next((table.classes[label] for table in tables if label in table.classes), None)
     if names: return len(names), names
-    labels = _labels(tables, label)
-    lengths = {len(value) for value in labels if is_distribution(value)}
-    if lengths: return max(2, *lengths), None
-    found = set(map(same_label, labels))
-    texts = sorted(value for value in found if isinstance(value, str) and value not in ("true", "false"))
-    if texts: return _named_classes(name, label, found, texts, len(labels))
+    found, longest = {}, 0                                          # label -> the first row that has it
+    for row, value in _labels(tables, label):
+        if is_distribution(value): longest = max(longest, len(value))
+        elif isinstance(value, (int, str)): found.setdefault(value, row)    # others are refused when rows are read
+    if longest: return max(2, longest), None
+    texts = [value for value in found if isinstance(value, str) and value not in ("true", "false")]
+    if texts: return _named_classes(name, label, found, sorted(texts), sum(map(len, tables)))
     numbers = {value for value in found if isinstance(value, int)}
     return (len(numbers) if numbers == set(range(len(numbers))) and len(numbers) > 2 else 2), None
 
 
 def _labels(tables, label):
-    "The labels of the rows that have one."
-    labels = []
-    for table in tables:
-        if label in table.names:
-            labels += [value for value in table.column(label) if value is not None]
-            continue
-        for row in table:                                           # the label is a place in a nested column
-            with suppress(KeyError): labels.append(value_at(row, label))
-    return labels
+    "Each row that has a label, with the label."
+    for row in (row for table in tables for row in table):
+        with suppress(KeyError): yield row, same_label(value_at(row, label))
 
 
 def _named_classes(name, label, found, texts, n):
     "-> (number of classes, their names) where labels are texts"
-    shown = ", ".join(map(repr, sorted(found, key=str)[:5])) + (", …" if len(found) > 5 else "")
-    if len(texts) < len(found):
-        raise ConfigError(f"Column {label!r} of {name!r} mixes names and numbers ({shown}): name the classes in their "
-                          "order with `classes`.")
+    shown = ", ".join(map(repr, texts[:5])) + (", …" if len(texts) > 5 else "")
+    number = next((value for value in found if value not in texts), None)
+    if number is not None:
+        raise ConfigError(f"Column {label!r} of {name!r} mixes names and numbers: "
+                          f"{texts[0]!r} ({found[texts[0]].place}) and "
+                          f"{number!r} ({found[number].place}). Name the classes in their order with `classes`.")
     if len(texts) < 2: raise ConfigError(f"Column {label!r} of {name!r} has one class only ({shown}): two are needed.")
     if len(texts) > min(MOST_CLASSES, max(10, n // 2)):
         raise ConfigError(f"Column {label!r} of {name!r} has {len(texts)} different labels in {n} rows ({shown}): "
@@ -289,6 +286,7 @@ def _reader(text, label, classes):
         if classes and not is_distribution(value): value = _number_of(value, number, label, row)
         return template.fill(row), value
 
+    format.label = label                                            # for messages
     return format
 
 

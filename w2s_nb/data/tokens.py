@@ -173,6 +173,10 @@ def _fitting(rows, tokenizer, max_ctx):
     length = tokens.longest
     shortest = np.minimum(tokens.lengths, tokens.other.lengths) if tokens.other else tokens.lengths
     keep = (shortest > 0) & (length < max_ctx)
+    if len(rows) and not shortest.any():
+        raise ConfigError(f"None of the {len(rows)} rows has a token: in the first, {ids[0]}, the tokenizer finds "
+                          "none. "
+                          "Check the column of the texts.")
     if len(rows) and not keep.any():
         raise ConfigError(f"max_ctx={max_ctx} drops all {len(rows)} rows: the shortest has {length.min()} tokens. "
                           "Raise max_ctx above that.")

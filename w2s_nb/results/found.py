@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pyarrow.parquet import ParquetFile
 
+from ..data.files import MANIFEST, check_manifest
 from ..data.runtime import ConfigError
 from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error
 from .tables import DEFAULTS
@@ -128,7 +129,9 @@ def _load_predictions(path):
 @lru_cache(maxsize=2048)
 def _read(path, stamp):
     "A run's folder; read again when its files have changed."
+    if Path(path, MANIFEST).is_file(): check_manifest(path, only=("config.json", SUMMARY, PREDICTIONS))
     config, summary = (json.loads(Path(path, name).read_text()) for name in ("config.json", SUMMARY))
+    if "ds_name" not in config: check_manifest(path, only=(MANIFEST,))     # only the reference's runs have none
     if not isinstance(summary, dict) or "accuracy" not in summary:
         raise ConfigError("results_summary.json has no accuracy")
     file = Path(path, PREDICTIONS)

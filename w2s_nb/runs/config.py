@@ -16,6 +16,7 @@ from pathlib import Path
 
 from datasets import Dataset, load_from_disk
 
+from ..data.files import MANIFEST, check_manifest
 from ..data.rows import DataSettings, Rows, fingerprint, rows_for
 from ..data.runtime import ConfigError, Execution, as_declared, check_choice, html_rows, slug
 from ..data.tasks import TASKS, Task
@@ -397,6 +398,8 @@ def stored_labels(
     if not (folder / "state.json").is_file():
         raise ConfigError(f"No weak labels in {str(path)!r}: give the folder of a stored run, "
                           "or its weak_labels folder.")
+    if (folder.parent / MANIFEST).is_file() or (folder.parent / "test_predictions.parquet").is_file():
+        check_manifest(folder.parent, only=("weak_labels/",))    # of a run of ours; others bring no list of files
     return _stored_labels(str(folder), (folder / "state.json").stat().st_mtime_ns)
 
 
