@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['MODELS', 'TUNES', 'HEADS', 'POOLINGS', 'DEVICE_MAPS', 'ModelSpec', 'default_lr', 'register_model', 'weight_files',
            'count_params', 'model_spec', 'file_hash', 'model_fingerprint', 'ModelSettings', 'load_config',
-           'load_tokenizer', 'context_length', 'is_causal', 'default_pooling', 'Answers', 'ask_backbone',
-           'choose_device_map', 'gpu_memory', 'load_backbone', 'pool', 'Classifier', 'unembeddings', 'add_lora',
+           'load_tokenizer', 'context_length', 'vocabulary_size', 'is_causal', 'default_pooling', 'choose_device_map',
+           'gpu_memory', 'load_backbone', 'Answers', 'ask_backbone', 'pool', 'Classifier', 'unembeddings', 'add_lora',
            'peft_quiet', 'trained_part', 'load_classifier', 'save_classifier', 'load_trained', 'OwnHead',
            'load_own_head', 'LanguageModel', 'load_language_model']
 
@@ -167,6 +167,18 @@ def _hub_params(name):
     return info.safetensors.total, (info.config or {}).get("model_type")
 
 # %% ../../nbs/2_models/21_text_models.ipynb #0uts1de1
+def _is_causal_type(kind):
+    from transformers.models.auto import modeling_auto as auto
+    if kind in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES: return False
+    return kind in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or kind in auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+
+def _type_pooling(kind):
+    "The default pooling of a type of model; None where transformers does not know the type."
+    from transformers import CONFIG_MAPPING
+    return None if kind not in CONFIG_MAPPING else "last" if _is_causal_type(kind) else "mean"
+
+
 def _from_directory(name, path):
     if not (path / "config.json").is_file():
         if (path / "adapter_config.json").is_file():
@@ -410,23 +422,20 @@ def context_length(
     return n - pad - 1 if behind else n                # such a table counts positions from behind the padding id
 
 
+def vocabulary_size(
+    config,  # a transformers configuration
+) -> int | None:
+    "How many token ids the model has a vector for; None: it states no number, as models of characters do."
+    return getattr(config.get_text_config(), "vocab_size", None)
+
+
 def is_causal(
     config,  # a transformers configuration
 ) -> bool:
-    "Whether the model is meant to predict the next token, by its type."
+    "Whether the model is meant to predict the next token, by its type or by what its own code offers."
+    own_code = getattr(config, "auto_map", None) or {}
+    if own_code: return "AutoModelForCausalLM" in own_code and "AutoModelForMaskedLM" not in own_code
     return _is_causal_type(config.model_type) or _is_causal_type(config.get_text_config().model_type)
-
-
-def _is_causal_type(kind):
-    from transformers.models.auto import modeling_auto as auto
-    if kind in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES: return False
-    return kind in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or kind in auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-
-
-def _type_pooling(kind):
-    "The default pooling of a type of model; None where transformers does not know the type."
-    from transformers import CONFIG_MAPPING
-    return None if kind not in CONFIG_MAPPING else "last" if _is_causal_type(kind) else "mean"
 
 
 def default_pooling(
@@ -434,44 +443,6 @@ def default_pooling(
 ) -> str:
     "What a head reads if nothing else is asked for: the last token of a causal model, the mean of an encoder."
     return "last" if is_causal(config) else "mean"
-
-# %% ../../nbs/2_models/21_text_models.ipynb #ask00002
-@contextmanager
-def _evaluating(model):
-    "Evaluation mode for a while, so that dropout draws no random numbers."
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try: yield
-    finally:
-        for module in training: module.training = True
-
-
-@dataclass(frozen=True)
-class Answers:
-    "What a backbone itself tells about its output."
-    width: int          # D, the length of a token's vector
-    looks_ahead: bool   # whether a token's vector depends on tokens on its right
-
-
-@torch.no_grad()
-def ask_backbone(
-    backbone: nn.Module,  # a transformer without its head
-) -> Answers:
-    "Run a backbone on two short texts; a `ConfigError` if it returns no vector for each token."
-    n_ids = backbone.get_input_embeddings().weight.shape[0] if hasattr(backbone, "get_input_embeddings") else 4
-    ids = torch.tensor([[1, 2, 3], [1, 2, 0]], device=next(backbone.parameters()).device) % max(n_ids, 1)
-    kind = type(backbone).__name__
-    try:
-        with _evaluating(backbone): hidden = getattr(backbone(input_ids=ids), "last_hidden_state", None)
-    except Exception as e:                               # of whatever kind: each architecture has its own
-        raise ConfigError(f"{kind} does not read texts alone ({type(e).__name__}: {str(e).splitlines()[0]}): "
-                          "give a model of texts.") from e
-    if hidden is None or hidden.ndim != 3 or hidden.shape[:2] != ids.shape:
-        shape = None if hidden is None else tuple(hidden.shape)
-        raise ConfigError(f"{kind} returns {shape} for two texts of three tokens, and we need one vector for each "
-                          "token, (2, 3, D): give another model.")
-    first = hidden[:, :2].float()
-    return Answers(hidden.shape[2], not torch.allclose(first[0], first[1], rtol=1e-5, atol=1e-6))
 
 # %% ../../nbs/2_models/21_text_models.ipynb #d0a1map1
 DEVICE_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
@@ -560,6 +531,44 @@ def _without_padding_warning(model):
         if hasattr(module, "warn_if_padding_and_no_attention_mask"):
             module.warn_if_padding_and_no_attention_mask = _no_warning
     return model
+
+# %% ../../nbs/2_models/21_text_models.ipynb #ask00002
+@contextmanager
+def _evaluating(model):
+    "Evaluation mode for a while, so that dropout draws no random numbers."
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try: yield
+    finally:
+        for module in training: module.training = True
+
+
+@dataclass(frozen=True)
+class Answers:
+    "What a backbone itself tells about its output."
+    width: int          # D, the length of a token's vector
+    looks_ahead: bool   # whether a token's vector depends on tokens on its right
+
+
+@torch.no_grad()
+def ask_backbone(
+    backbone: nn.Module,  # a transformer without its head
+) -> Answers:
+    "Run a backbone on two short texts; a `ConfigError` if it returns no vector for each token."
+    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
+    ids = torch.tensor([[1, 2, 3], [1, 2, 0]], device=device)
+    kind = type(backbone).__name__
+    try:
+        with _evaluating(backbone): hidden = getattr(backbone(input_ids=ids), "last_hidden_state", None)
+    except Exception as e:                               # of whatever kind: each architecture has its own
+        raise ConfigError(f"{kind} does not read texts alone ({type(e).__name__}: {str(e).splitlines()[0]}): "
+                          "give a model of texts.") from e
+    if hidden is None or hidden.ndim != 3 or hidden.shape[:2] != ids.shape:
+        shape = None if hidden is None else tuple(hidden.shape)
+        raise ConfigError(f"{kind} returns {shape} for two texts of three tokens, and we need one vector for each "
+                          "token, (2, 3, D): give another model.")
+    first = hidden[:, :2].float()
+    return Answers(hidden.shape[2], not torch.allclose(first[0], first[1], rtol=1e-5, atol=1e-6))
 
 # %% ../../nbs/2_models/21_text_models.ipynb #pool0003
 def pool(
@@ -653,6 +662,7 @@ def add_lora(
 def _adaptable(backbone, spec):
     "The layers to adapt: those asked for, else peft's choice for this architecture, else every linear layer it takes."
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as known
+
     asked = list(spec.lora_modules or ())
     for modules in filter(None, [asked] if asked else [known.get(backbone.config.model_type), "all-linear"]):
         refusal = _refusal(backbone, modules)
@@ -730,7 +740,8 @@ def _recompute(model, spec, execution):
     "Turn gradient checkpointing on where it is asked for; a `ConfigError` if the user asks and the model cannot."
     wanted = spec.gradient_checkpointing if execution.checkpointing is None else execution.checkpointing
     if not wanted: return
-    try: model.gradient_checkpointing_enable(dict(use_reentrant=False))
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    try: enable(dict(use_reentrant=False))
     except (ValueError, AttributeError) as e:
         if execution.checkpointing is None: return             # our own default for large models
         raise ConfigError(f"checkpointing=True with {spec.name!r}: {type(model).__name__} cannot recompute its "

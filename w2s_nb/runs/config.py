@@ -10,7 +10,7 @@ __all__ = ['PRESETS', 'LARGEST', 'STAGES', 'ROW_SETTINGS', 'WITHOUT_STEPS', 'Cha
 # %% ../../nbs/5_runs/50_config.ipynb #d4735e3a
 import hashlib
 import json
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -285,6 +285,9 @@ def _check_kind(config, tune, task):
     if task.kind == "pairs" and tune in ("own_head", "knn"):
         raise ConfigError(f"Task {task.name!r} compares pairs, each text of which gets one reward: tune={tune!r} is "
                           "for classes. Use 'full', 'lora', 'probe' or 'lp_ft'.")
+    if task.kind == "images" and config.pooling:
+        raise ConfigError(f"Task {task.name!r} has images: pooling={config.pooling!r} is about the tokens of a text, so "
+                          "leave it out.")
     if task.kind == "images" and config.generative_epochs:
         raise ConfigError(f"Task {task.name!r} has images: generative_epochs read texts, so leave it out.")
 
@@ -370,6 +373,7 @@ def identify(
     task = TASKS[check_choice("dataset", config.task, TASKS)]
     kind = kind_of(task)
     spec = kind.spec(config.model, config.pretrained)
+    if config.pooling: spec = replace(spec, pooling=config.pooling)
     of = {id(run): identify(run, execution) for run in built_on(config)}
     resolved = _fill(config, task, spec, lambda run: of[id(run)].config)
     teacher = config.teacher and of[id(config.teacher)]
