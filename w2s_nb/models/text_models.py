@@ -214,6 +214,8 @@ def model_spec(
     "What we know of the model of that name; a `ConfigError` if there is no such model."
     name = str(name)
     spec = MODELS[name] if name in MODELS else _outside_table(name)
+    if spec.pooling is None and (file := Path(spec.hub) / "config.json").is_file():
+        spec = replace(spec, pooling=_type_pooling(json.loads(file.read_text(encoding="utf8")).get("model_type")))
     if name in MODELS and spec.hub != name and (Path(name) / "config.json").is_file():
         warnings.warn(f"{name!r} is both a model of our table and a folder here: we take {spec.hub}. "
                       f"For the folder write './{name}'.", stacklevel=2)

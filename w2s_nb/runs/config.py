@@ -386,10 +386,15 @@ def identify(
     return Identity(resolved, task, kind, spec, rows, _hash(resolved, parts), teacher, beside, backbone)
 
 
+#: settings that came after the first runs were stored -> the values that those have: they keep their ids
+_LATER = dict(pooling=(None, "last"))
+
+
 def _hash(config, parts):
     "Sixteen hexadecimal digits of the settings, where names are replaced by what they stand for."
     replaced = ("model", "teacher", "beside", "backbone")
     values = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in replaced}
+    values = {name: value for name, value in values.items() if name not in _LATER or value not in _LATER[name]}
     return hashlib.sha256(json.dumps(values | parts, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../../nbs/5_runs/50_config.ipynb #9400f1b2
