@@ -121,7 +121,8 @@ def weight_files(
     whole, index = directory / "model.safetensors", directory / "model.safetensors.index.json"
     if whole.is_file(): return [whole]
     if not index.is_file(): return []
-    shards = [directory / name for name in sorted(set(json.loads(index.read_text(encoding="utf8"))["weight_map"].values()))]
+    named = json.loads(index.read_text(encoding="utf8"))["weight_map"].values()
+    shards = [directory / name for name in sorted(set(named))]
     missing = [path.name for path in shards if not path.is_file()]
     if missing:
         raise ConfigError(f"Model directory {str(directory)!r} lacks {', '.join(missing)}, which its index names: "
@@ -139,8 +140,8 @@ def count_params(
             with safe_open(path, "pt") as file:
                 total += sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())
         except SafetensorError as e:
-            raise ConfigError(f"{str(path)!r} is no safetensors file ({path.stat().st_size:,} bytes): it was cut short, "
-                              "or it is a pointer of Git LFS. Fetch the file itself (git lfs pull).") from e
+            raise ConfigError(f"{str(path)!r} is no safetensors file ({path.stat().st_size:,} bytes): it was cut "
+                              "short, or it is a pointer of Git LFS. Fetch the file itself (git lfs pull).") from e
     return total
 
 
@@ -182,8 +183,8 @@ def _type_pooling(kind):
 def _from_directory(name, path):
     if not (path / "config.json").is_file():
         if (path / "adapter_config.json").is_file():
-            raise ConfigError(f"Model directory {name!r} holds adapters and no model: load them with peft, and give the "
-                              "folder that model.merge_and_unload().save_pretrained(FOLDER) writes.")
+            raise ConfigError(f"Model directory {name!r} holds adapters and no model: load them with peft, and give "
+                              "the folder that model.merge_and_unload().save_pretrained(FOLDER) writes.")
         raise ConfigError(f"Model directory {name!r} holds no config.json: give the folder that save_pretrained wrote.")
     if not weight_files(path):
         raise ConfigError(f"Model directory {name!r} holds no model.safetensors and no index of its parts: convert its "

@@ -295,8 +295,8 @@ def _check_kind(config, tune, task):
         raise ConfigError(f"Task {task.name!r} compares pairs, each text of which gets one reward: tune={tune!r} is "
                           "for classes. Use 'full', 'lora', 'probe' or 'lp_ft'.")
     if task.kind == "images" and config.pooling:
-        raise ConfigError(f"Task {task.name!r} has images: pooling={config.pooling!r} is about the tokens of a text, so "
-                          "leave it out.")
+        raise ConfigError(f"Task {task.name!r} has images: pooling={config.pooling!r} is about the tokens of a text, "
+                          "so leave it out.")
     if task.kind == "images" and config.generative_epochs:
         raise ConfigError(f"Task {task.name!r} has images: generative_epochs read texts, so leave it out.")
 
