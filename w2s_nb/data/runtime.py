@@ -352,6 +352,7 @@ class Execution:
                 other = ' or "epoch"' if name == "eval_every" else ""
                 raise ConfigError(f"{name}={value!r} must be at least 1{other}; leave it out for the default.")
         read_interval(self.checkpoint_every)
+        object.__setattr__(self, "root", type(self.root)(os.path.expanduser(self.root)))
 
     place = property(lambda self: pick_device(self.device), doc="The torch device, checked to exist.")
 
@@ -359,7 +360,7 @@ class Execution:
     def local_rows(self) -> str | None:
         "The folder of local rows as a text, or None for the hub."
         folder = self.data_dir or os.environ.get("W2S_DATA_DIR")
-        return str(folder) if folder else None
+        return os.path.expanduser(folder) if folder else None
 
 # %% ../../nbs/1_data/10_runtime.ipynb #4a44dc15
 _torchvision_ops = None  # the declared operators live as long as this object

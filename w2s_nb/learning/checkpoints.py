@@ -7,7 +7,6 @@ __all__ = ['random_state', 'set_random_state', 'training_state', 'set_training_s
            'Checkpoints', 'resumable']
 
 # %% ../../nbs/3_learning/37_checkpoints.ipynb #ckpt0003
-import hashlib
 import os
 import random
 import shutil
@@ -77,7 +76,7 @@ def set_training_state(
     optimizer = stepper.optimizer
     optimizer.load_state_dict(state["optimizer"])
     numbered = [p for group in optimizer.param_groups for p in group["params"]]
-    for i, values in state["optimizer"]["state"].items():    # torch rounds these to the weights' precision: put them back
+    for i, values in state["optimizer"]["state"].items():    # torch has rounded these to the weights' precision
         for key, value in values.items():
             if not torch.is_tensor(value): continue
             optimizer.state[numbered[i]][key] = value.to(optimizer.state[numbered[i]][key].device, copy=True)

@@ -110,7 +110,7 @@ class Stepper:
     optimizer: torch.optim.Optimizer  # of the parameters that are trained
     schedule: torch.optim.lr_scheduler.LRScheduler  # stepped once a batch
     clip: float | None = None         # largest norm of the gradient
-    scaler: torch.amp.GradScaler = field(default_factory=partial(torch.amp.GradScaler, "cpu", enabled=False))  # for fp16
+    scaler: torch.amp.GradScaler = field(default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False))  # fp16
 
     lr = property(lambda self: self.schedule.get_last_lr()[0], doc="The learning rate of the next step.")
 

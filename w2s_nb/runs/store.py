@@ -116,7 +116,7 @@ def run_path(
     root: str | Path = "results",   # folder of stored runs
 ) -> Path:
     "Where the run is stored: root/TASK/NAME."
-    return Path(root) / slug(run.config.task) / run.name
+    return Path(root).expanduser() / slug(run.config.task) / run.name
 
 
 def is_stored(
