@@ -400,7 +400,7 @@ def ask_layout(
     names=tuple(LAYOUTS),   # which layouts to try
 ) -> Layout:
     "The cheapest layout that this very model reads exactly."
-    weight, config = next(model.parameters()), model.config
+    weight, config = next(model.parameters(), torch.zeros(0)), model.config
     words = getattr(model, "get_input_embeddings", lambda: None)()
     vocabulary = len(words.weight) if hasattr(words, "weight") else config.vocab_size
     trained = [module for module in model.modules() if module.training]
