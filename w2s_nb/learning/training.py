@@ -232,8 +232,8 @@ def _fitting_backward(model, batch, loss, room, rowwise, scale):
         try: return *backward(model, batch, loss, room, rowwise, scale), room
         except Exception as e:
             if not out_of_memory(e): raise
-            largest = max((row_cost(part) for _, part in parts_of(batch, room)), key=lambda cost: (cost.sum(), len(cost)))
-            room = room.halved(largest)
+            costs = [row_cost(part) for _, part in parts_of(batch, room)]
+            room = room.halved(max(costs, key=lambda cost: (cost.sum(), len(cost))))
         model.zero_grad(set_to_none=True)
 
 # %% ../../nbs/3_learning/32_training.ipynb #affordab
