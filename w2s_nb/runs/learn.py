@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ..data.rows import Rows, deal
-from ..data.runtime import ConfigError, Execution, seed_everything
+from ..data.runtime import READING, ConfigError, Execution, Room, seed_everything
 from ..data.tokens import batch_order
 from ..learning.checkpoints import Checkpoints, resumable
 from ..learning.labels import Labeled, apply_labels, label_needs
@@ -288,7 +288,7 @@ def read_texts(
 
     def records(first):
         batches = (p.half.batch(index) for index in order[first:])
-        return fit(lm, batches, len(order), language_loss, stepper, execution.micro_batch, first=first)
+        return fit(lm, batches, len(order), language_loss, stepper, execution.room(training=True), first=first)
 
     losses = [record["loss"] for record in resumable(records, lm, stepper, checkpoints, "reading")]
     seconds = time.time() - start + checkpoints.seconds
@@ -316,10 +316,10 @@ class Learner:
 
 def fine_tuned(
     model: nn.Module,       # a classifier
-    batch_size: int = 32,   # rows a forward pass, to answer
+    room: Room = READING,   # how many rows at a time, to answer
 ) -> Learner:
     "The whole model runs on every batch."
-    return Learner(model, lambda inputs: predict_logits(model, inputs, batch_size))
+    return Learner(model, lambda inputs: predict_logits(model, inputs, room))
 
 
 def probed(
@@ -356,7 +356,7 @@ def begin(
     backbone, read = _backbone(p, execution, checkpoints)
     if config.tune == "probe" and backbone is None: return _fresh_probe(p, train, execution), read
     model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
-    if config.tune != "probe": return fine_tuned(model, execution.eval_batch or spec.eval_batch), read
+    if config.tune != "probe": return fine_tuned(model, execution.room()), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 
 
@@ -457,8 +457,8 @@ def learn(
 
     def records(first):
         batches = (learner.batch(train, index) for index in order[first:])
-        steps = fit(learner.model, batches, len(order), loss, stepper, execution.micro_batch, config.loss in ROWWISE,
-                    first)
+        steps = fit(learner.model, batches, len(order), loss, stepper, execution.room(training=True),
+                    config.loss in ROWWISE, first)
         return watch(steps, learner.model, measures, measured_at, config.stop, rule_at, kept)
 
     whole = config.generative_epochs > 0                 # then frozen weights are not the pretrained ones
@@ -507,5 +507,5 @@ def prompted(
     for part in ("test", "transfer"): ask(p.inputs[part])       # refuses a long prompt before the model is loaded
     answers = answer_tokens(tokenizer, train.labels.shape[1], task.answers)[1]
     model = load_language_model(spec, config, execution)
-    batch_size = execution.eval_batch or spec.eval_batch
-    return Learner(model, lambda inputs: prompt_logits(model, ask(inputs), answers, batch_size))
+    room = execution.room()
+    return Learner(model, lambda inputs: prompt_logits(model, ask(inputs), answers, room))
