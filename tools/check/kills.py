@@ -29,7 +29,7 @@ import transformers.models.gpt2.modeling_gpt2   # noqa: F401, E402   after the p
 
 INTERVAL = 3   # steps between two checkpoints
 VARY = {"seconds", "rows_per_s", "peak_memory_mb", "path"}     # columns of a table that no two sweeps share
-LONG = dict(xent=[], logconf=["--loss", "logconf", "--dropout"], stop=["--stop", "weak"], lora=["--tune", "lora"],
+LONG = dict(xent=[], logconf=["--loss", "logconf", "--train_with_dropout"], stop=["--stop", "weak"], lora=["--tune", "lora"],
             probe=["--tune", "probe", "--n_docs", "600"], reading=["--generative_epochs", "4"])
 
 
@@ -69,15 +69,16 @@ class Work:
 
         learn.fit = fit
 
-    def run(self, after=None, number=None):
-        "Run it, and send it a signal after some seconds: -> its exit status, negative if a signal ended it; seconds."
-        begun, pid = time.time(), self.start()
-        while number is not None and time.time() < begun + after:
+    def run(self, number=None, steps=0, seconds=0.0):
+        "Run it; a signal is sent so many seconds after so many steps. -> its exit status, negative if a signal ended it."
+        pid, until = self.start(), self.steps.stat().st_size + steps
+        while number is not None and seconds > 0:
             done, status = os.waitpid(pid, os.WNOHANG)
-            if done: return os.waitstatus_to_exitcode(status), time.time() - begun
-            time.sleep(0.005)
+            if done: return os.waitstatus_to_exitcode(status)
+            time.sleep(0.002)
+            if self.steps.stat().st_size >= until: seconds -= 0.002
         if number is not None: os.kill(pid, number)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), time.time() - begun
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def files(self):
         "{name: content} of everything that must not differ."
@@ -101,15 +102,14 @@ class Work:
         return sorted({str(path) for path in (*parts, *partial, *filter(hidden, found))})
 
 
-def killed(work, signals, span):
+def killed(work, signals, steps):
     "Run a command with a signal for each, at random moments, and then to its end: -> a line for each signal."
     lines = []
     for number in signals:
-        status, seconds = work.run(random.uniform(0, span), number)
-        lines.append((signal.Signals(number).name, status, round(seconds, 2)))
-        if status == 0: break
-    last, _ = work.run()
-    return lines, last
+        moment = dict(steps=random.randint(0, steps), seconds=random.uniform(0, 0.3))
+        lines.append((signal.Signals(number).name, work.run(number, **moment), moment))
+        if lines[-1][1] == 0: break
+    return lines, work.run()
 
 
 def compare(name, plain, other, lines, last, least):
@@ -136,12 +136,11 @@ def sweep(home, short):
     words = ["--model_sizes", models, "--ds_names", "micro-grammar", "--seeds", "0" if short else "0,1", "--losses",
              "xent", "--n_docs", "200", "--n_test_docs", "60", "--checkpoint_every", f"{INTERVAL}steps"]
     plain, other = (Work(home, f"sweep-{which}", "w2s_sweep", words) for which in ("plain", "killed"))
-    _, whole = plain.run()
-    _, start = plain.run()                        # everything is stored: what the command costs by itself
+    plain.run()
     signals = [signal.SIGKILL] * (3 if short else 30) + [signal.SIGTERM] * (1 if short else 10)
     random.shuffle(signals)
-    lines, last = killed(other, signals, start + 1.5 * (whole - start) / len(signals))
-    return compare("sweep", plain, other, lines, last, len(signals) if not short else 1)
+    lines, last = killed(other, signals, plain.steps.stat().st_size * 3 // (2 * len(signals)))
+    return compare("sweep", plain, other, lines, last, len(signals))
 
 
 def long_run(home, name, options):
@@ -149,9 +148,10 @@ def long_run(home, name, options):
     words = ["--ds_name", "micro-grammar", "--model_size", "micro-36k", "--n_docs", "300", "--n_test_docs", "60",
              "--epochs", "12", "--checkpoint_every", f"{INTERVAL}steps", *options]
     plain, other = (Work(home, f"{name}-{which}", "w2s_train", words) for which in ("plain", "killed"))
-    _, whole = plain.run()
-    lines, last = killed(other, [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL], whole)
-    return compare(name, plain, other, lines, last, 1)
+    plain.run()
+    signals = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]
+    lines, last = killed(other, signals, plain.steps.stat().st_size * 2 // 5)
+    return compare(name, plain, other, lines, last, len(signals))
 
 
 def main():
