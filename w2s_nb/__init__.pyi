@@ -2,7 +2,7 @@
 from .data.runtime import ConfigError as ConfigError
 from .models.ladder import MICRO_LADDER as MICRO_LADDER
 from .data.text_world import MICRO_TASKS as MICRO_TASKS
-from .data.tasks import TASKS as TASKS
+from .data.paper_tasks import TASKS as TASKS
 from .data.tasks import Task as Task
 from .data.tasks import register_task as register_task
 from .data.tasks import task_from_hub as task_from_hub

@@ -19,9 +19,10 @@ import numpy as np
 from datasets import Dataset
 
 from .images import Images, folder_state, load_images, readable
+from .paper_tasks import TASKS
 from .runtime import ConfigError, Execution, Recent, as_declared, check_at_least, check_choice
 from .tables import as_table, find_column
-from .tasks import TASKS, Task, is_distribution, raw_rows, same_label, source_state
+from .tasks import Task, is_distribution, raw_rows, same_label, source_state
 
 # %% ../../nbs/1_data/16_rows.ipynb #c2356069
 def choose_rows(
