@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['SHOWN', 'PAPER_NLP', 'TASK_GROUPS', 'labeled_text', 'one_answer', 'two_answers', 'format_dream',
-           'format_utilitarianism', 'format_utilitarianism_pairs', 'format_virtue', 'named_tasks']
+           'format_utilitarianism', 'format_utilitarianism_pairs', 'format_virtue', 'named_tasks', 'imitated_row']
 
 # %% ../../nbs/1_data/15b_paper_tasks.ipynb #pt160003
+import random
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from .runtime import ConfigError
+from .runtime import ConfigError, check_choice
 from .tables import Template, value_at
 from .tasks import TASKS, Task, register_task
 
@@ -235,3 +236,68 @@ def named_tasks(
 ) -> list[str]:            # of tasks, each once
     "The tasks that names stand for: `paper-nlp` for the paper's 22, `micro` for the five built-in ones."
     return list(dict.fromkeys(task for name in names for task in TASK_GROUPS.get(name, (name,))))
+
+# %% ../../nbs/1_data/15b_paper_tasks.ipynb #pt160037
+class _Made:
+    "Random words for one row."
+    def __init__(self, i, rng):
+        self.i, self.rng = i, rng
+        self.k, self.coin = rng.randrange(4), rng.randrange(2)
+        self.four, self.letters = [self.text(2) for _ in range(4)], list("ABCD")
+
+    def word(self): return "".join(self.rng.choice("bdfgklmnprst") + self.rng.choice("aeiou") for _ in range(4))
+    def text(self, n=6): return " ".join(self.word() for _ in range(n))
+
+
+_QUESTIONS = dict(
+    boolq=lambda r: dict(question=r.text(), passage=r.text(20), answer=bool(r.coin)),
+    cosmos_qa=lambda r: dict(id=f"{r.i}", context=r.text(20), question=r.text(), label=r.k,
+                             **{f"answer{j}": r.four[j] for j in range(4)}),
+    dream=lambda r: dict(id=r.i, dialogue_id=f"5-{r.i}", dialogue=[f"W: {r.text()}", f"M: {r.text()}"],
+                         question=r.text(), choice=r.four[:3], answer=r.four[r.k % 3]),
+    hellaswag=lambda r: dict(ind=r.i, activity_label=r.word(), ctx_a=r.text(), ctx_b=r.word(), ctx=r.text(12),
+                             endings=r.four, source_id=f"activitynet~{r.i}", split="train", split_type="indomain",
+                             label=str(r.k)),
+    mc_taco=lambda r: dict(sentence=r.text(12), question=r.text(), answer=r.text(2), label=r.coin, category=2),
+    openbookqa=lambda r: dict(id=f"{r.i}", question_stem=r.text(), choices=dict(text=r.four, label=r.letters),
+                              answerKey=r.letters[r.k]),
+    quail=lambda r: dict(id=f"{r.i}", context_id=f"f{r.i}", question_id=f"{r.i}", domain="fiction",
+                         metadata=dict(author="", title="", url=""), context=r.text(20), question=r.text(),
+                         question_type="Causality", answers=r.four, correct_answer_id=r.k),
+    piqa=lambda r: dict(goal=r.text(), sol1=r.four[0], sol2=r.four[1], label=r.coin),
+    quartz=lambda r: dict(id=f"{r.i}", question=r.text(), choices=dict(text=r.four[:2], label=r.letters[:2]),
+                          answerKey=r.letters[r.coin], para=r.text(12), para_id=f"QRSent-{r.i}",
+                          para_anno=dict(effect_prop=r.word()), question_anno=dict(less_cause_dir=r.word())),
+    sciq=lambda r: dict(question=r.text(), distractor3=r.four[3], distractor1=r.four[1], distractor2=r.four[2],
+                        correct_answer=r.four[0], support=r.text(20)),
+    social_i_qa=lambda r: dict(context=r.text(12), question=r.text(), answerA=r.four[0], answerB=r.four[1],
+                               answerC=r.four[2], label=str(r.k % 3 + 1)),
+    multirc=lambda r: dict(paragraph=r.text(20), question=r.text(), answer=r.text(2),
+                           idx=dict(paragraph=r.i, question=r.i, answer=r.i), label=r.coin),
+)
+
+# %% ../../nbs/1_data/15b_paper_tasks.ipynb #pt160038
+_STATEMENTS = {
+    "ethics-justice": lambda r: dict(label=r.coin, scenario=r.text(12)),
+    "ethics-deontology": lambda r: dict(label=r.coin, scenario=r.text(12), excuse=r.text()),
+    "ethics-virtue": lambda r: dict(label=r.coin, scenario=f"{r.text(12)} [SEP] {r.word()}"),
+    "ethics-utilitarianism": lambda r: dict(baseline=r.text(8), less_pleasant=r.text(8)),
+    "anli-r2": lambda r: dict(uid=f"{r.i}", premise=r.text(20), hypothesis=r.text(), label=r.rng.randrange(3),
+                              reason=""),
+    "cola": lambda r: dict(sentence=r.text(), label=r.coin, idx=r.i),
+    "sst2": lambda r: dict(sentence=r.text(), label=r.coin, idx=r.i),
+    "paws": lambda r: dict(id=r.i, sentence1=r.text(8), sentence2=r.text(8), label=r.coin),
+    "wic": lambda r: dict(word=r.word(), sentence1=r.text(), sentence2=r.text(), start1=0, start2=0, end1=3, end2=3,
+                          idx=r.i, label=r.coin),
+    "twitter-sentiment": lambda r: dict(text=r.text(), label=r.coin),
+}
+
+
+def imitated_row(
+    name: str,  # one of the paper's tasks
+    i: int,     # its number in the split
+    seed: str | int = 0,  # of the words
+) -> dict:
+    "A row of random syllables in the original columns of a task's set."
+    makers = _QUESTIONS | _STATEMENTS
+    return makers[check_choice("task of the paper", name, makers)](_Made(i, random.Random(f"{name}/{seed}/{i}")))
