@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from .rows import fingerprint
-from .runtime import ConfigError, Recent, cache_dir, check_at_least
+from .runtime import ConfigError, Recent, cache_dir, check_at_least, delete_file, touch_file, trim_cache
 
 # %% ../../nbs/1_data/17_tokens.ipynb #t0kenset
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +91,9 @@ def _read_ids(path, n_rows):
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}
             written = (file.metadata() or {}).get("content")
-        whole = _content(arrays) == written and len(arrays["offsets"]) == n_rows + 1
-        if whole: return arrays["flat"], arrays["offsets"]
-        return None
+        if _content(arrays) != written or len(arrays["offsets"]) != n_rows + 1: return None
+        touch_file(path)
+        return arrays["flat"], arrays["offsets"]
     except (OSError, SafetensorError, KeyError, ValueError): return None
 
 
@@ -104,7 +104,9 @@ def _write_atomically(path, arrays):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(arrays, part, metadata=dict(content=_content(arrays)))
         part.replace(path)
+        trim_cache()
     except (OSError, SafetensorError) as e:
+        delete_file(part)
         warnings.warn(f"Token ids are not kept for the next time, because {str(path.parent)!r} cannot be written "
                       f"({type(e).__name__}): set W2S_CACHE_DIR to a folder of yours.", stacklevel=2)
 
