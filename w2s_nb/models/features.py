@@ -25,7 +25,8 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from .text_models import Classifier, ModelSettings, ModelSpec, load_classifier, model_fingerprint
+from .text_models import Classifier, ModelSettings, ModelSpec, default_pooling, load_classifier
+from .text_models import load_config, model_fingerprint, pool
 from ..data.tokens import Batch, Tokens, length_buckets
 
 # %% ../../nbs/2_models/22_features.ipynb #7902699b
@@ -35,7 +36,7 @@ def hidden_states(
     batch: Batch,              # B rows
     every_layer: bool = True,  # False: only the last layer
 ) -> torch.Tensor:             # (L + 1, B, D) or (1, B, D)
-    "Each row's last real token in every layer: embedding, blocks, and the last block after the final norm."
+    "Each row's vector, pooled as the model's head reads it, in every layer: embedding, blocks, and the final norm."
     inputs = dict(attention_mask=batch.mask) if model.needs_mask else dict(use_cache=False)
     with autocast(model.dtype, batch.input_ids.device):
         out = model.backbone(input_ids=batch.input_ids, output_hidden_states=every_layer, **inputs)
@@ -47,8 +48,10 @@ def hidden_states(
     if every_layer and not states:
         raise ConfigError(f"{kind} returns no hidden states, so its layers cannot be probed: use layers='last'.")
     chosen = [*states[:-1], last] if every_layer else [last]                                    # (B, T, D) each
-    rows = torch.arange(len(batch), device=last.device)
-    return torch.stack([h.to(last.device)[rows, batch.lengths.to(last.device) - 1] for h in chosen])
+    if len({h.shape[2] for h in chosen}) > 1:
+        raise ConfigError(f"The layers of {kind} have different widths, so they cannot be probed together: "
+                          "use layers='last'.")
+    return torch.stack([pool(h.to(last.device), batch, model.pooling) for h in chosen])
 
 # %% ../../nbs/2_models/22_features.ipynb #4fc82b26
 STORES = dict(fp16=np.float16, fp32=np.float32)  # how features are kept on disk
@@ -241,16 +244,17 @@ def features(
     dtype: str | None = None,         # precision of a pretrained model's computation; None: the model's own
     execution: Execution = Execution(),  # where it computes, and how many rows at a time
 ) -> CachedRows:                      # (L + 1 or 1 layers, N rows)
-    "The last real token's hidden states, from the cache folder; missing rows are computed and kept."
+    "Each row's hidden states, pooled as the model's head reads them, from the cache folder; missing ones are computed."
     check_choice("store", store, STORES)
     check_choice("layers", layers, ("all", "last"))
     pretrained = isinstance(source, ModelSpec)
     key = model_fingerprint(source) if pretrained else weights_fingerprint(source.backbone)
     dtype = (dtype or source.dtype) if pretrained else source.dtype
     batch_size = execution.eval_batch or (source.eval_batch if pretrained else 32)
+    pooling = source.pooling or default_pooling(load_config(source, execution=execution))
 
     def compute(index):
-        probe = ModelSettings(tune="probe", dtype=dtype)
+        probe = ModelSettings(tune="probe", dtype=dtype, pooling=pooling)
         model = load_classifier(source, 2, probe, execution=execution) if pretrained else source
         device, was_training = model.head.weight.device, model.training
         model.eval()
@@ -259,5 +263,6 @@ def features(
             yield at, states.float().cpu().numpy()
         model.train(was_training)
 
-    folder = cache_dir() / "features" / f"{key}-{dtype}-{store}-{layers}"
+    how = f"{dtype}-{store}-{layers}" + f"-{pooling}" * (pooling != "last")
+    folder = cache_dir() / "features" / f"{key}-{how}"
     return cached_rows(folder, row_keys(tokens), compute, store)

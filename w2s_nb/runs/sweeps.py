@@ -70,7 +70,7 @@ def plan(
     model_sizes: Sequence[str],            # models, smallest first
     ds_names: Sequence[str],               # tasks
     losses: Sequence[str] = ("xent",),     # losses of the students
-    seeds: Sequence[int] = (0,),           # repetitions: each seed draws rows, halves and order anew
+    seeds: Sequence[int] = (0, 1, 2),      # repetitions: each seed draws rows, halves and order anew
     ceiling: str = "weak",                 # half that ceilings learn: "weak" as in [O], or "transfer" as in [B]
     largest: dict | None = None,           # loss -> further options for the largest model's students
     students_only: Sequence[str] = (),     # further settings that supervisors and ceilings leave at their defaults
@@ -202,7 +202,7 @@ def sweep(
     model_sizes: Sequence[str] = tuple(MICRO_LADDER),  # models, smallest first; the built-in ladder
     ds_names: Sequence[str] = DEFAULT_TASKS,  # tasks; three built-in ones
     losses: Sequence[str] = ("xent",),     # losses of the students
-    seeds: Sequence[int] = (0,),           # repetitions: each seed draws rows, halves and order anew
+    seeds: Sequence[int] = (0, 1, 2),      # repetitions: each seed draws rows, halves and order anew
     root: str | Path = "results",          # folder of stored runs
     run_options: dict | None = None,       # workers, and further fields of `Execution`: device, data_dir …
     **config,                              # settings of `RunConfig`; `ceiling`, `students_only` of `plan`
