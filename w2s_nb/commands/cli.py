@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from ..data.settings import Setting, declared
+from ..runs.settings import Setting, declared
 
 # %% ../../nbs/7_commands/70_cli.ipynb #ef2d127d
 @dataclass(frozen=True)

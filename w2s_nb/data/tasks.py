@@ -12,6 +12,7 @@ __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'MOST_CLASSES', 'TEST_SPLITS', 'TEXT_
 # %% ../../nbs/1_data/15_tasks.ipynb #d4735e3a
 import os
 import re
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -522,10 +523,10 @@ def _task_by_path(path, train, test, text, label, group):
 # %% ../../nbs/1_data/15_tasks.ipynb #f5ca38f7
 def find_file(
     folder: Path,  # the task's folder: data_dir/NAME
-    *splits: str,  # names of splits, the first that has a file: "test", "validation"
+    split: str,    # "train", "test", "validation"
 ) -> Path | None:
-    "The file of local rows for a split; None if no file is there."
-    names = [(stem, ending) for stem in splits for ending in FILE_READERS]
+    "The file of local rows for a split: its own, else the validation split's, else None."
+    names = [(stem, ending) for stem in (split, "validation") for ending in FILE_READERS]
     return next((path for stem, ending in names if (path := folder / f"{stem}{ending}").is_file()), None)
 
 # %% ../../nbs/1_data/15_tasks.ipynb #c0a1hub1
@@ -582,7 +583,7 @@ def local_file(
     if not folder.is_dir():
         raise ConfigError(f"No folder {folder.name!r} in the data folder {str(data_dir)!r}: put the rows at "
                           f"NAME/SPLIT.jsonl there, or leave data_dir out to read {task.hub!r} from the hub.")
-    path = find_file(folder, name, *(["validation"] if split == "test" else []))   # nobody trains on test rows
+    path = find_file(folder, name)
     if path is None:
         raise ConfigError(f"No rows for split {name!r} of {task.name!r}: expected {name}.jsonl, .jsonl.gz, .json, "
                           f".parquet or .csv in {str(folder)!r}.")
@@ -616,4 +617,7 @@ def _read_rows(task, split, data_dir):
     name = _split_name(task, split)
     if not data_dir: return as_table(_from_hub(task, name), f"the {name} rows of {task.name!r}"), name
     path = local_file(task, split, data_dir)
+    if split == "train" and not path.name.startswith(f"{name}.") and path == local_file(task, "test", data_dir):
+        warnings.warn(f"{task.name}: train and test rows are both read from {path.name}, so every test row is also a "
+                      f"training row: put a file {name}.jsonl beside it.", stacklevel=8)
     return read_file(path), path.name.removesuffix(ending_of(path))
