@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SPELLED', 'NOT_TYPED', 'ALIASES', 'DATASETS', 'LOSS', 'FOLDERS', 'TRAIN', 'SWEEP', 'WEAK_TO_STRONG', 'TABLE', 'PLOT',
-           'TYPES', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse', 'run_settings',
-           'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'supervisor_command', 'w2s_sweep',
-           'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong', 'weak_to_strong_configs', 'w2s_table',
-           'w2s_plot']
+           'TYPES', 'AUDIT', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse',
+           'run_settings', 'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text',
+           'supervisor_command', 'w2s_sweep', 'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong',
+           'weak_to_strong_configs', 'w2s_table', 'w2s_plot', 'w2s_audit']
 
 # %% ../../nbs/7_commands/70_cli.ipynb #d4735e3a
 import argparse
@@ -54,8 +54,11 @@ NOT_TYPED = frozenset(("task", "model", "teacher", "weak_labels", "train_half", 
 ALIASES = dict(ds_names=("ds_name",), losses=("loss",), seeds=("seed",), transfer_loss=("loss", "transfer_losses"))
 
 # %% ../../nbs/7_commands/70_cli.ipynb #tra1nopt
-DATASETS = ("sciq, boolq, cosmos_qa, anthropic_hh, anthropic_hh_pairs, amazon_polarity, "
-            "or a built-in one such as micro-reviews")
+DATASETS = ("anthropic_hh, anthropic_hh_pairs, amazon_polarity, one of the paper's tasks (boolq, cosmos_qa, dream, "
+            "ethics-justice, ethics-deontology, ethics-virtue, ethics-utilitarianism, anli-r2, cola, sst2, hellaswag, "
+            "mc_taco, openbookqa, paws, quail, piqa, quartz, sciq, social_i_qa, multirc, wic, twitter-sentiment), "
+            "imdb, sst5, ag_news, arc, or a built-in one such as micro-reviews; a sweep takes paper-nlp for all 22 of "
+            "the paper, and micro for the five built-in ones")
 LOSS = "xent, logconf, product, … (the docs list all losses)"
 
 FOLDERS = (
@@ -554,3 +557,37 @@ def _plot(t):
     drawn |= {name: FIGURES[name](some, theme=o.theme) for name in o.figures if name != "transfer"}
     for (name, fig), ending in itertools.product(drawn.items(), o.formats):
         print(save_figure(fig, Path(o.out) / f"{name}.{ending}"))
+
+# %% ../../nbs/7_commands/70_cli.ipynb #audit002
+AUDIT = Command("w2s_audit", "Look for rows that give labels away, repeat each other, or can be solved by counting.", (
+    option("ds_names", "list[str]", ["sciq"], DATASETS),
+    option("data_dir", "str | None", None, "folder of local rows, NAME/SPLIT.jsonl"),
+    option("n_docs", "int | None", None, "training rows; the task's own number if left out"),
+    option("n_test_docs", "int | None", None, "test rows; the task's own number if left out"),
+    option("seed", "int", 0, "seed of the coin and of the halves"),
+    option("max_ctx", "int | None", None, "also count rows with more words and signs than that"),
+    option("out", "str | None", None, "write the table to a .csv file too")), runs=False)
+
+
+def w2s_audit(
+    argv: list[str] | None = None,  # words after the command; None: sys.argv
+) -> None:
+    "The command `w2s_audit`: a table for each task, and a sentence for what was found."
+    typed = parse(AUDIT, argv)
+    ends_clearly(lambda: _audit(typed.own))
+
+
+def _audit(o):
+    import pandas as pd
+    from w2s_nb.data.paper_tasks import named_tasks
+    from w2s_nb.data.rows import DataSettings
+    from w2s_nb.data.runtime import Execution
+    from w2s_nb.measuring.audit import audit_task
+    settings = DataSettings(n_docs=o.n_docs, n_test_docs=o.n_test_docs, seed=o.seed)
+    execution = Execution(data_dir=o.data_dir)
+    audits = [audit_task(name, settings, o.max_ctx, execution=execution) for name in named_tasks(o.ds_names)]
+    for audit in audits:
+        print(audit.table.drop(columns="what").to_string(float_format="{:.3f}".format, na_rep=""))
+        for check, found in audit.findings.iterrows():
+            print(f"{audit.task}: {found.verdict}: {check}: {found.value:.1%} of {found.n:,} {found.what}")
+    if o.out: pd.concat({audit.task: audit.table for audit in audits}, names=["task"]).to_csv(o.out)
