@@ -20,7 +20,7 @@ import pandas as pd
 from pyarrow.parquet import ParquetFile
 
 from ..data.runtime import ConfigError
-from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error
+from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error, failures
 from .tables import DEFAULTS
 from ..runs.config import PRESETS
 from ..runs.store import SUMMARY, Run
@@ -93,7 +93,7 @@ def _measure(test, summary):
     if test is None: return dict(accuracy=float(summary["accuracy"]), se=summary.get("accuracy_se", np.nan)) | cost
     a, c = accuracy(test), calibration_error(test, n_boot=40)
     found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n,
-                 calibration_error=c.value, calibration_error_se=c.se)
+                 calibration_error=c.value, calibration_error_se=c.se) | failures(test)
     if test.n_classes <= AUROC_CLASSES:
         r = auroc(test)
         found |= dict(auroc=r.value, auroc_se=r.se)
