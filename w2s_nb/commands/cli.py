@@ -444,7 +444,7 @@ def medians_text(
 def accuracy_text(
     table,  # of `results_table`
 ) -> str:
-    "Mean accuracy by task and loss: a row per student, a column per supervisor; a star and a line where seeds disagree."
+    "Mean accuracy by task and loss, a row per student, a column per supervisor; a line where seeds disagree."
     from w2s_nb.results.failures import spread_text
     from w2s_nb.results.tables import short_names
     from w2s_nb.results.transfer import seeds_disagree
@@ -464,8 +464,8 @@ def accuracy_text(
             if not seeds_disagree(runs.accuracy): continue
             shown.loc[model, learned] += "*"
             notes.append(f"\n* {model} from {learned}: {spread_text(runs)}")
-        blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); rows learn from columns\n"
-                      + shown.to_string(index_names=False) + "".join(notes))
+        blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); rows learn from "
+                      "columns\n" + shown.to_string(index_names=False) + "".join(notes))
     return "\n".join(blocks)
 
 # %% ../../nbs/7_commands/70_cli.ipynb #6f4b6612
