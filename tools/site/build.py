@@ -123,8 +123,9 @@ def prepare(path, mods, names):
 
 
 def overview(mods, names):
-    "A page that lists every exported name with its first sentence."
-    lines = ["# All names", "", "Everything the package exports, module by module in reading order.", ""]
+    "A page that lists every exported name with its first sentence; a search leads to the pages themselves."
+    lines = ["---", "nosearch: true", "---", "# All names", "",
+             "Everything the package exports, module by module in reading order.", ""]
     for module in filter(None, map(module_of, notebooks())):
         page = module.replace(".", "/")
         lines += [f"## [w2s_nb.{module}]({page}.ipynb)", "", "| name | what it is |", "| --- | --- |"]

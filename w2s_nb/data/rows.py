@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset
 
-from .images import Images, folder_state, load_images, readable
+from .images import Images, load_images, readable
 from .runtime import ConfigError, Execution, Recent, as_declared, check_at_least, check_choice
-from .tables import as_table, find_column
-from .tasks import TASKS, Task, is_distribution, raw_rows, same_label, source_state
+from .tables import as_table, find_column, folder_state
+from .tasks import Task, find_task, is_distribution, raw_rows, same_label, source_state, task_name
 
 # %% ../../nbs/1_data/16_rows.ipynb #c2356069
 def choose_rows(
@@ -85,7 +85,9 @@ def _formatted(task, row, id, source, rng):
         txt, label = task.format(row, rng)
         texts = _texts(task, txt)
     except ConfigError as e: raise ConfigError(f"Row {id} of task {task.name!r} ({row.place}): {e}") from e
-    soft = as_distribution(label, task.n_classes, f"{id} of task {task.name!r} ({row.place})")
+    column = getattr(task.format, "label", None)
+    place = row.place + (f", column {column!r}" if column else "")
+    soft = as_distribution(label, task.n_classes, f"{id} of task {task.name!r} ({place})")
     return dict(id=id, **texts, hard_label=int(np.argmax(soft)), soft_label=soft, group=_group(task, row, id))
 
 # %% ../../nbs/1_data/16_rows.ipynb #left0002
@@ -175,7 +177,7 @@ def _format_splits(task, seed, n_train, n_test, data_dir, balance, subset):
 
 
 def load_task(
-    name: str,                    # a name in `TASKS`
+    name: str,                    # a name in `TASKS`, or the path of a file or folder of rows
     seed: int = 0,                # seed of the coin, the random subset, the balancing and the order
     n_train: int | None = None,   # training rows to read (both halves together); None: all
     n_test: int | None = None,    # test rows to read; None: all
@@ -184,7 +186,7 @@ def load_task(
     subset: str = "first",        # "first" n rows, as the reference, or a "random" n that follows the seed
 ) -> dict[str, Dataset]:          # {"train", "test"}: columns id, txt, hard_label, soft_label, group
     "Load, format and shuffle a task's rows. Defaults give the reference's rows in the reference's order."
-    task = TASKS[check_choice("dataset", name, TASKS)]
+    task = find_task(task_name(name, data_dir))
     if task.kind == "images":
         raise ConfigError(f"Task {name!r} has images, not a table of texts: read them with load_images or rows_for.")
     seed, n_train, n_test = as_declared("seed", seed, "int"), *(
@@ -273,6 +275,9 @@ class DataSettings:
     balance: bool = False             # balance the classes
     grouped: bool = True              # rows that share a passage stay in one half
     seed: int = 0                     # of rows, halves, order, adapters and dropout
+    text_column: str | None = None    # of a file of rows: its texts, or a template of columns; None: found
+    label_column: str | None = None   # of a file of rows: its labels; None: found
+    group_column: str | None = None   # of a file of rows: what rows of one group share
 
     def __post_init__(self): self.check()
 

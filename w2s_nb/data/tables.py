@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['GIVE', 'MARKS', 'FILE_READERS', 'is_missing', 'Table', 'Row', 'as_table', 'splits_of', 'ending_of', 'file_state',
-           'read_file', 'find_column', 'value_at', 'as_text', 'Template']
+           'is_saved', 'folder_state', 'read_file', 'find_column', 'value_at', 'as_text', 'Template']
 
 # %% ../../nbs/1_data/14_tables.ipynb #b661e487
 import codecs
 import csv
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import re
 import string
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from numbers import Number
@@ -25,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-from datasets import ClassLabel, Dataset, Features
+from datasets import ClassLabel, Dataset, Features, load_from_disk
 
 from .runtime import ConfigError, Recent
 
@@ -201,11 +203,17 @@ def splits_of(
     data,  # rows in any form
 ) -> dict | None:
     "The tables of a dictionary of splits, such as a DatasetDict, by name; None where the data are one table."
-    if isinstance(data, (str, Path)) and Path(data).expanduser().is_dir():
-        files = [path for path in sorted(Path(data).expanduser().iterdir()) if path.is_file() and ending_of(path)]
-        return {path.name.removesuffix(ending_of(path)): path for path in files}
+    if isinstance(data, (str, Path)) and Path(data).expanduser().is_dir(): return _splits_in(Path(data).expanduser())
     if not isinstance(data, Mapping) or not data: return None
     return {str(key): value for key, value in data.items()} if all(map(_holds_rows, data.values())) else None
+
+
+def _splits_in(folder):
+    "The files of rows in a folder by their names; likewise the splits of a folder that the `datasets` library wrote."
+    if is_saved(folder): return None
+    if (folder / "dataset_dict.json").is_file(): return {path.name: path for path in folder.iterdir() if is_saved(path)}
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and ending_of(path)]
+    return {path.name.removesuffix(ending_of(path)): path for path in files}
 
 
 def _holds_rows(data):
@@ -323,18 +331,47 @@ def ending_of(
 
 
 def file_state(
-    path: Path,  # a file
+    path: Path,  # a file, or a folder that `save_to_disk` wrote
 ) -> tuple:
     "What changes with a file's content: its size and its times."
-    state = os.stat(path)
+    state = os.stat(path / "state.json" if path.is_dir() else path)
     return str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+# %% ../../nbs/1_data/14_tables.ipynb #a5605125
+def is_saved(
+    path: Path,  # anything
+) -> bool:
+    "Whether this is a folder that `save_to_disk` of the `datasets` library wrote."
+    return (path / "state.json").is_file()
+
+
+def _read_saved(path):
+    try: return as_table(load_from_disk(str(path)), path.name)
+    except Exception as e:                                          # of any kind: files may be missing, or not Arrow's
+        reason = " ".join(str(e).split())[:200]
+        raise ConfigError(f"{str(path)!r} cannot be read ({type(e).__name__}: {reason}): write the folder again "
+                          "with save_to_disk.") from e
+
+
+def folder_state(
+    folder: Path,  # of files of rows, or of images
+) -> str:
+    "A hash that changes with any file in the folder, or in folders that it links to: names, sizes and times."
+    digest = hashlib.sha256()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for path in (Path(root, name) for name in sorted(names)):
+            with suppress(OSError):                                 # a link that leads nowhere
+                digest.update(repr(file_state(path)).encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def read_file(
-    path: str | Path,  # with an ending of `FILE_READERS`
+    path: str | Path,  # with an ending of `FILE_READERS`, or a folder that `save_to_disk` wrote
 ) -> Table:
     "The rows of a file, read again when the file has changed."
     path = Path(path).expanduser().resolve()
+    if is_saved(path): return _files.get(file_state(path), lambda: _read_saved(path))
     if not path.is_file(): raise ConfigError(f"There is no file {str(path)!r}: give {GIVE}.")
     ending = ending_of(path)
     if ending is None:

@@ -8,6 +8,7 @@ __all__ = ['METHOD_FIELDS', 'COLUMNS', 'results_table', 'answers_of', 'as_table'
 # %% ../../nbs/6_results/62_collect.ipynb #d4735e3a
 import json
 import os
+import re
 import warnings
 from dataclasses import fields, replace
 from functools import lru_cache
@@ -18,18 +19,24 @@ import pandas as pd
 
 from ..data.runtime import ConfigError, check_choice
 from ..measuring.evaluation import agreement, join, pgr
-from .found import PREDICTIONS, Answers, agreement_columns, find_runs, full_config, read_run
+from .found import (PREDICTIONS, Answers, agreement_columns, find_runs, full_config, read_run,
+                                  with_one_name)
 from .tables import SETTINGS, as_value, goes_without_saying, restored, settings_of, varying
 from ..runs.config import ROW_SETTINGS, ChainSettings, LabelSettings, LossSettings, StopSettings
 
 # %% ../../nbs/6_results/62_collect.ipynb #4523540f
 #: a student may differ from its ceiling in these
-METHOD_FIELDS = tuple(f.name for group in (ChainSettings, LossSettings, StopSettings, LabelSettings)
-                      for f in fields(group) if f.name != "backbone")
+METHOD_FIELDS = (*(f.name for group in (ChainSettings, LossSettings, StopSettings, LabelSettings)
+                   for f in fields(group) if f.name != "backbone"), "other")
+#: what is not known of a supervisor that only its students name
+_UNKNOWN = ("lr", "optimizer", "dtype", "other")
 
 
 def _key(config, leave_out=()):
     return json.dumps({k: v for k, v in config.items() if k not in leave_out}, sort_keys=True, default=str)
+
+
+def _place(path): return os.path.realpath(os.path.expanduser(path))
 
 
 def _is_truth(config): return not config["teacher"] and not config["weak_labels"]
@@ -49,11 +56,12 @@ def _learns_mean(config):
 class _Index:
     "Finds supervisors and ceilings among the runs."
     def __init__(self, found):
-        self.exact, self.loose, self.paths, self.truth, self.together = {}, {}, {}, {}, {}
-        for f in sorted(found, key=lambda f: f.path):
+        self.exact, self.loose, self.paths, self.ids, self.truth, self.together = {}, {}, {}, {}, {}, {}
+        for f in sorted(found, key=lambda f: (len(f.config["other"]), f.path)):
             self.exact.setdefault(_key(f.config), f)
-            self.loose.setdefault(_key(f.config, ("lr", "optimizer", "dtype")), f)
-            self.paths[os.path.abspath(f.path)] = f
+            self.loose.setdefault(_key(f.config, _UNKNOWN), f)
+            self.paths[_place(f.path)] = f
+            if f.identity.get("id"): self.ids.setdefault(f.identity["id"], f)
             if self.may_be_ceiling(f.config): self.truth.setdefault(self.data(f.config), []).append(f)
 
     def may_be_ceiling(self, config):
@@ -67,14 +75,15 @@ class _Index:
         "The run with a teacher's configuration, or None."
         exact = self.exact.get(_key(config))
         if exact or config["lr"] is not None: return exact
-        return self.loose.get(_key(config, ("lr", "optimizer", "dtype")))
+        return self.loose.get(_key(config, _UNKNOWN))
 
     def teacher(self, config):
         "The supervisor's run, or None."
         if config["teacher"]: return self.run_of(config["teacher"])
-        path = os.path.abspath(config["weak_labels"]) if config["weak_labels"] else ""
-        above = os.path.dirname(path) if os.path.basename(path) == "weak_labels" else ""
-        return self.paths.get(path) or self.paths.get(above)
+        path = _place(config["weak_labels"]) if config["weak_labels"] else ""
+        folder = os.path.dirname(path) if os.path.basename(path) == "weak_labels" else path
+        named = re.search(r"-([0-9a-f]{16})$", folder)               # a run's folder, wherever it is now
+        return self.paths.get(folder) or (self.ids.get(named[1]) if named else None)
 
     def chain(self, config):
         "The configurations of the supervisors, first to last; none for the ground truth."
@@ -170,8 +179,9 @@ def _beside(f, index, half):
         ceiling_differs=different if ceiling else ())
 
 # %% ../../nbs/6_results/62_collect.ipynb #785f3ec7
-_MEASURES = ("accuracy", "se", "low", "high", "n", "inverted", "collapsed", "beats_majority", "auroc", "auroc_se",
-             "calibration_error", "calibration_error_se", "agreement", "agreement_se", "agreement_supervisor_right",
+_MEASURES = ("accuracy", "se", "low", "high", "n", "majority", "inverted", "collapsed", "beats_majority",
+             "auroc", "auroc_se", "calibration_error", "calibration_error_se", "agreement", "agreement_se",
+             "agreement_supervisor_right",
              "agreement_supervisor_right_se", "agreement_supervisor_wrong", "agreement_supervisor_wrong_se")
 COLUMNS = ("task", "model", "n_params", "chain", "chain_losses", "teacher", "loss", "seed", "train_half", *_MEASURES,
            "shared_accuracy", "weak_accuracy", "ceiling_accuracy", "n_shared", "ceiling", "ceiling_differs", "pgr",
@@ -221,7 +231,7 @@ def results_table(
 ) -> pd.DataFrame:
     "One row a run: what learned what from whom, all settings and measures, its supervisor and its ceiling."
     if ceiling is not None: check_choice("ceiling", ceiling, ("weak", "transfer"))
-    found = [f for f in find_runs(root) if oracle or not _is_oracle(f.config)]
+    found = with_one_name([f for f in find_runs(root) if oracle or not _is_oracle(f.config)])
     if not found:
         raise ConfigError("All of these runs stopped by the oracle, which looks at the test labels: "
                           "to see them, give oracle=True.")

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['AUROC_CLASSES', 'PREDICTIONS', 'Answers', 'Found', 'full_config', 'agreement_columns', 'read_run', 'run_folders',
-           'find_runs']
+           'find_runs', 'with_one_name']
 
 # %% ../../nbs/6_results/61_found.ipynb #d4735e3a
 import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from pyarrow.parquet import ParquetFile
 
+from ..data.files import MANIFEST, check_manifest
 from ..data.runtime import ConfigError
 from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error, failures
-from .tables import DEFAULTS
+from .tables import DEFAULTS, as_value, short_names
 from ..runs.config import PRESETS
 from ..runs.store import SUMMARY, Run
 
@@ -51,6 +52,7 @@ class Found:
     path: str                      # its folder
     answers: Answers | None        # None: only the accuracy is known
     predictions: Callable | None   # reads the whole `Predictions`, for the mean of several supervisors
+    identity: dict = field(default_factory=dict)   # hashes: id, rows, weights, teacher …; empty if not known
 
 
 def full_config(
@@ -58,17 +60,28 @@ def full_config(
 ) -> dict:
     "All fields of a configuration, those that it lacks at their defaults; its teacher likewise."
     known = {name: config.get(name, default) for name, default in DEFAULTS.items()}
-    return known | dict(teacher=full_config(known["teacher"]) if known["teacher"] else None)
+    return known | dict(other=as_value(known["other"]),
+                        teacher=full_config(known["teacher"]) if known["teacher"] else None)
 
 # %% ../../nbs/6_results/61_found.ipynb #19581e27
 _THEIRS = dict(task="ds_name", model="model_size", optimizer="optim", schedule="lr_schedule",
                dropout="train_with_dropout")
 _SAME = ("loss", "n_docs", "n_test_docs", "max_ctx", "epochs", "batch_size", "lr", "seed")
+#: entries of the reference's config.json that are no settings: names that are read elsewhere, places, and costs
+_NO_SETTINGS = {*_THEIRS.values(), *_SAME, "linear_probe", "weak_model_size", "weak_model", "weak_labels_path",
+                "results_folder", "sweep_subfolder", "force_retrain", "sync_command", "eval_every", "model_ckpt",
+                "minibatch_size_per_device"}
+
+
+def _other(config, known):
+    "The settings that only another program has. Their seeds make repetitions, as ours do; False and None are nothing."
+    found = {name: as_value(value) for name, value in config.items() if name not in known and "seed" not in name}
+    return tuple(sorted((name, value) for name, value in found.items() if value not in (None, False, "", ())))
 
 
 def _supervisor(config, model, loss="xent", teacher=None):
     "The run of a supervisor under a student's settings; its learning rate is its own, and not known here."
-    own = dict(weak_labels=None, loss_options={}, lr=None, optimizer=None, dtype=None)
+    own = dict(weak_labels=None, loss_options={}, lr=None, optimizer=None, dtype=None, other=())
     return config | own | dict(model=model, loss=loss, teacher=teacher, train_half="transfer" if teacher else "weak")
 
 
@@ -81,7 +94,7 @@ def _from_reference(config):
     ours = full_config(preset | known | dict(tune="probe" if config.get("linear_probe") else "full"))
     labels = None if weak else config.get("weak_labels_path")
     return ours | dict(train_half="transfer" if weak or labels else "weak", weak_labels=labels,
-                       teacher=_supervisor(ours, weak) if weak else None)
+                       teacher=_supervisor(ours, weak) if weak else None, other=_other(config, _NO_SETTINGS))
 
 # %% ../../nbs/6_results/61_found.ipynb #4fc82b26
 AUROC_CLASSES = 100  # with more classes the AUROC is left out: its cost grows with their square
@@ -92,7 +105,8 @@ def _measure(test, summary):
     cost = {name: summary.get(name, np.nan) for name in ("seconds", "rows_per_s", "peak_memory_mb", "n_params")}
     if test is None: return dict(accuracy=float(summary["accuracy"]), se=summary.get("accuracy_se", np.nan)) | cost
     a, c = accuracy(test), calibration_error(test, n_boot=40)
-    found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n,
+    majority = np.bincount(test.true_class).max() / len(test)
+    found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n, majority=float(majority),
                  calibration_error=c.value, calibration_error_se=c.se) | failures(test)
     if test.n_classes <= AUROC_CLASSES:
         r = auroc(test)
@@ -128,15 +142,18 @@ def _load_predictions(path):
 @lru_cache(maxsize=2048)
 def _read(path, stamp):
     "A run's folder; read again when its files have changed."
+    if Path(path, MANIFEST).is_file(): check_manifest(path, only=("config.json", SUMMARY, PREDICTIONS))
     config, summary = (json.loads(Path(path, name).read_text()) for name in ("config.json", SUMMARY))
+    if "ds_name" not in config: check_manifest(path, only=(MANIFEST,))     # only the reference's runs have none
     if not isinstance(summary, dict) or "accuracy" not in summary:
         raise ConfigError("results_summary.json has no accuracy")
     file = Path(path, PREDICTIONS)
     test = _load_predictions(file) if file.is_file() else None
-    config = _from_reference(config) if "ds_name" in config else full_config(config)
-    if not config["task"] or not config["model"]: raise ConfigError("config.json names no task or no model")
-    if test is None: return Found(config, _measure(None, summary), path, None, None)
-    return Found(config, _measure(test, summary), path, _answers(test), partial(_load_predictions, file))
+    theirs = "ds_name" in config
+    ours = _from_reference(config) if theirs else full_config(config | dict(other=_other(config, DEFAULTS)))
+    if not ours["task"] or not ours["model"]: raise ConfigError("config.json names no task or no model")
+    answers, predictions = (_answers(test), partial(_load_predictions, file)) if test else (None, None)
+    return Found(ours, _measure(test, summary), path, answers, predictions, summary.get("identity") or {})
 
 
 def read_run(
@@ -190,7 +207,7 @@ def _read_all(root):
 # %% ../../nbs/6_results/61_found.ipynb #e629fa65
 def _from_run(run):
     return Found(full_config(asdict(run.config)), _measure(run.test, run.summary), str(run.path), _answers(run.test),
-                 lambda: run.test)
+                 lambda: run.test, run.summary.get("identity") or {})
 
 
 def _from_numbers(i, record):
@@ -220,3 +237,52 @@ def find_runs(
         raise ConfigError(f"{type(source).__name__} of {len(runs)} entries: give a folder, a list of runs, "
                           "or a DataFrame with task, model, teacher and accuracy.")
     return [_from_run(run) for run in runs]
+
+# %% ../../nbs/6_results/61_found.ipynb #onename1
+def _named(found, what, identity):
+    "-> (name, hash of what it names) for every run, and for those that it builds on and that are found."
+    by_id = {f.identity["id"]: f.identity for f in found if f.identity.get("id")}
+    for f in found:
+        yield f.config[what], f.identity.get(identity)
+        for one in ("teacher", "backbone"):
+            if isinstance(f.config[one], dict):
+                yield f.config[one][what], by_id.get(f.identity.get(one), {}).get(identity)
+        for run, id in zip(f.config["beside"], f.identity.get("beside", ())):
+            if isinstance(run, dict): yield run[what], by_id.get(id, {}).get(identity)
+
+
+def _one_of(found, what, identity):
+    "Name -> the shortest name of the same thing, where two names have one hash."
+    of, named = {}, {}
+    for name, key in _named(found, what, identity):
+        of.setdefault(name, name)
+        if key: named.setdefault(key, set()).add(name)
+
+    def root(name):
+        while of[name] != name: name = of[name]
+        return name
+
+    for same in named.values():
+        roots = sorted(set(map(root, same)), key=lambda name: (len(name), name))
+        of |= dict.fromkeys(roots[1:], roots[0])
+    return {name: root(name) for name in of}
+
+
+def _renamed(config, names):
+    "A configuration under other names, with the runs that it builds on."
+    if not isinstance(config, dict): return config
+    config = config | {what: of.get(config[what], config[what]) for what, of in names.items() if what in config}
+    config |= {name: _renamed(config[name], names) for name in ("teacher", "backbone") if config.get(name)}
+    return config | (dict(beside=[_renamed(run, names) for run in config["beside"]]) if config.get("beside") else {})
+
+
+def with_one_name(
+    found: list[Found],  # of `find_runs`
+) -> list[Found]:
+    "The same runs, in which a model or a file of rows has one name, by whichever paths it was given."
+    by_path = [f for f in found if set("/\\") & set(f.config["task"])]
+    tasks = _one_of(by_path, "task", "rows")
+    shown = short_names([*{f.config["task"] for f in found} - set(tasks), *tasks.values()])
+    names = dict(model=_one_of(found, "model", "weights"), task={name: shown[one] for name, one in tasks.items()})
+    if all(name == one for of in names.values() for name, one in of.items()): return found
+    return [replace(f, config=_renamed(f.config, names)) for f in found]

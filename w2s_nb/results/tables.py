@@ -21,8 +21,8 @@ from ..data.runtime import ConfigError, check_choice
 from ..runs.config import ROW_SETTINGS, RunConfig, default_of
 
 # %% ../../nbs/6_results/60_tables.ipynb #va1ue001
-#: setting -> its default
-DEFAULTS = {f.name: default_of(f) for f in fields(RunConfig)}
+#: setting -> its default; `other` holds settings of other people's programs, which `RunConfig` has not
+DEFAULTS = {f.name: default_of(f) for f in fields(RunConfig)} | dict(other=())
 #: settings that tell the runs of any table apart
 _WHICH = ("task", "model", "teacher", "weak_labels", "train_half", "loss", "seed")
 #: all other settings: where runs differ in one of these, they are different methods
@@ -129,7 +129,8 @@ def setting_texts(
 ) -> pd.Series:
     "What sets every row apart besides its loss: 'stop=weak', or '' where nothing does."
     columns = varying(table) if columns is None else list(columns)
-    texts = [", ".join(f"{c}={value_text(row[c])}" for c in columns if not goes_without_saying(c, row[c]))
+    def text(name, value): return value_text(value) if name == "other" else f"{name}={value_text(value)}"
+    texts = [", ".join(text(c, row[c]) for c in columns if not goes_without_saying(c, row[c]))
              for row in table.reindex(columns=columns).to_dict("records")]
     return pd.Series(texts, table.index, dtype=object)
 

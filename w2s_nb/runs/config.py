@@ -4,21 +4,22 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'LARGEST', 'STAGES', 'ROW_SETTINGS', 'WITHOUT_STEPS', 'ChainSettings', 'Names', 'RunConfig', 'default_of',
-           'built_on', 'lineage', 'check_together', 'held_out_share', 'Resolved', 'resolve', 'config_from_dict',
-           'Identity', 'identify', 'stored_labels', 'labels_fingerprint', 'load_rows', 'run_id']
+           'built_on', 'lineage', 'task_of', 'check_together', 'held_out_share', 'Resolved', 'resolve',
+           'config_from_dict', 'Identity', 'identify', 'stored_labels', 'labels_fingerprint', 'load_rows', 'run_id']
 
 # %% ../../nbs/5_runs/50_config.ipynb #d4735e3a
 import hashlib
 import json
-from dataclasses import MISSING, Field, asdict, dataclass, fields
-from functools import lru_cache
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 from datasets import Dataset, load_from_disk
 
+from ..data.files import MANIFEST, check_manifest
 from ..data.rows import DataSettings, Rows, fingerprint, rows_for
 from ..data.runtime import ConfigError, Execution, as_declared, check_choice, html_rows, slug
-from ..data.tasks import TASKS, Task
+from ..data.tasks import TASKS, Task, find_task, task_name
 from ..data.tokens import TokenSettings
 from ..learning.labels import LabelSettings, is_control, label_needs, label_steps
 from ..learning.more_losses import LOSSES, LossSettings
@@ -67,7 +68,7 @@ class ChainSettings:
 @dataclass(frozen=True)
 class Names:
     "What a run is about."
-    task: str   # a name in `w2s_nb.data.tasks.TASKS`
+    task: str   # a name in `w2s_nb.data.tasks.TASKS`, or the path of a file or folder of rows
     model: str  # a name in the tables of models, a local directory, or a hub id
 
 # %% ../../nbs/5_runs/50_config.ipynb #ef2d127d
@@ -92,6 +93,7 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
         for f in fields(self):
             if f.name in ("teacher", "beside", "backbone", "labels"): continue
             self._set(f.name, as_declared(f.name, getattr(self, f.name), _type_name(f)))
+        self._set("task", task_name(self.task))
         by_loss = set(self.loss_options) & set(LOSSES)           # a preset gives the options of several losses
         self._set("loss_options", self.loss_options.get(self.loss, {}) if by_loss else self.loss_options)
         self._set("labels", label_steps(self.labels))
@@ -159,23 +161,30 @@ def lineage(
 ROW_SETTINGS = ("task", *(f.name for f in fields(DataSettings)))
 
 
+def task_of(
+    config: RunConfig,  # its rows
+) -> Task:
+    "The task that a configuration names."
+    return find_task(config.task, config.text_column, config.label_column, config.group_column)
+
+
 def check_together(
     config: RunConfig,  # its groups of settings are checked already
 ) -> None:
     "Raise a `ConfigError` for the first combination of settings that cannot work."
-    task = TASKS[check_choice("dataset", config.task, TASKS)]
+    task = task_of(config)
     spec = kind_of(task).spec(config.model, config.pretrained)
     tune = config.tune or spec.tune
-    _check_rows(config)
+    _check_rows(config, task)
     _check_labels(config)
     _check_chain(config, tune)
     _check_tune(config, tune)
     _check_kind(config, tune, task)
 
 
-def _same_rows(config, other, who, why):
+def _same_rows(config, task, other, who, why):
     "Refuse a run to build on that splits other rows; `who` it is and `why` that matters go into the message."
-    own_default = lambda name: getattr(TASKS[config.task], name, None)
+    own_default = lambda name: getattr(task, name, None)
     for name in ROW_SETTINGS:
         ours, theirs = (getattr(run, name) for run in (config, other))
         if ours is None: ours = own_default(name)
@@ -185,11 +194,12 @@ def _same_rows(config, other, who, why):
                               f"same rows, or {why}. Give both the same value.")
 
 
-def _check_rows(config):
-    if config.teacher: _same_rows(config, config.teacher, "teacher", "the teacher labels rows that it was trained on")
-    for other in config.beside: _same_rows(config, other, "run beside it", "they have no rows in common")
+def _check_rows(config, task):
+    same = partial(_same_rows, config, task)
+    if config.teacher: same(config.teacher, "teacher", "the teacher labels rows that it was trained on")
+    for other in config.beside: same(other, "run beside it", "they have no rows in common")
     if config.backbone:
-        _same_rows(config, config.backbone, "run whose backbone is taken", "its backbone was trained on the other half")
+        same(config.backbone, "run whose backbone is taken", "its backbone was trained on the other half")
 
 # %% ../../nbs/5_runs/50_config.ipynb #me7h0d02
 #: what a function on labels may need -> what the runs in `beside` then are
@@ -284,6 +294,9 @@ def _check_kind(config, tune, task):
     if task.kind == "pairs" and tune in ("own_head", "knn"):
         raise ConfigError(f"Task {task.name!r} compares pairs, each text of which gets one reward: tune={tune!r} is "
                           "for classes. Use 'full', 'lora', 'probe' or 'lp_ft'.")
+    if task.kind == "images" and config.pooling:
+        raise ConfigError(f"Task {task.name!r} has images: pooling={config.pooling!r} is about the tokens of a text, "
+                          "so leave it out.")
     if task.kind == "images" and config.generative_epochs:
         raise ConfigError(f"Task {task.name!r} has images: generative_epochs read texts, so leave it out.")
 
@@ -301,7 +314,7 @@ def resolve(
     config: RunConfig,  # as the user wrote it
 ) -> Resolved:
     "The same configuration with every None replaced by the value it stands for."
-    task = TASKS[config.task]
+    task = task_of(config)
     return _fill(config, task, kind_of(task).spec(config.model, config.pretrained), resolve)
 
 
@@ -366,9 +379,10 @@ def identify(
     execution: Execution = Execution(),    # where rows are read from
 ) -> Identity:
     "Look up what the names of a configuration stand for, and give the run its id."
-    task = TASKS[check_choice("dataset", config.task, TASKS)]
+    task = task_of(config)
     kind = kind_of(task)
     spec = kind.spec(config.model, config.pretrained)
+    if config.pooling: spec = replace(spec, pooling=config.pooling)
     of = {id(run): identify(run, execution) for run in built_on(config)}
     resolved = _fill(config, task, spec, lambda run: of[id(run)].config)
     teacher = config.teacher and of[id(config.teacher)]
@@ -381,10 +395,17 @@ def identify(
     return Identity(resolved, task, kind, spec, rows, _hash(resolved, parts), teacher, beside, backbone)
 
 
+#: settings that came after the first runs were stored -> the values that those have: they keep their ids
+_LATER = dict(pooling=(None, "last"))
+
+
 def _hash(config, parts):
-    "Sixteen hexadecimal digits of the settings, where names are replaced by what they stand for."
-    replaced = ("model", "teacher", "beside", "backbone")
+    "Sixteen hexadecimal digits of the settings, where names and paths are replaced by what they stand for."
+    replaced = ("model", "teacher", "beside", "backbone", "text_column", "label_column")
     values = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in replaced}
+    values = {name: value for name, value in values.items() if name not in _LATER or value not in _LATER[name]}
+    if config.group_column is None: del values["group_column"]
+    if config.task not in TASKS: values["task"] = "rows of a file"
     return hashlib.sha256(json.dumps(values | parts, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../../nbs/5_runs/50_config.ipynb #9400f1b2
@@ -397,6 +418,8 @@ def stored_labels(
     if not (folder / "state.json").is_file():
         raise ConfigError(f"No weak labels in {str(path)!r}: give the folder of a stored run, "
                           "or its weak_labels folder.")
+    if (folder.parent / MANIFEST).is_file() or (folder.parent / "test_predictions.parquet").is_file():
+        check_manifest(folder.parent, only=("weak_labels/",))    # of a run of ours; others bring no list of files
     return _stored_labels(str(folder), (folder / "state.json").stat().st_mtime_ns)
 
 

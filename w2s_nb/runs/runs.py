@@ -18,12 +18,14 @@ import numpy as np
 import torch
 
 from .. import __version__
+from ..data.files import clear_disk_errors
 from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
 from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
-from .store import Run, held, is_stored, load_run, new_folder, run_path, run_sync, write_run
+from .store import (Hold, Lost, Run, finish_move, held, is_stored, load_run, new_folder, run_path, run_sync,
+                              write_run)
 
 # %% ../../nbs/5_runs/53_runs.ipynb #e629fa65
 def train_run(
@@ -40,6 +42,7 @@ def train_run(
 def stored_or_trained(
     run: Identity,           # of `w2s_nb.runs.config.identify`
     execution: Execution,    # where and how
+    wait: bool = True,       # False: raise `Busy` if another process trains it, or a run that it builds on
 ) -> Run:
     "The same for a run whose names have been looked up."
     _check_micro_batch(run.config, execution)
@@ -48,12 +51,23 @@ def stored_or_trained(
     path = run_path(run, root)
     if execution.sync_command: run_sync(execution.sync_command, "download", path, root)
     if is_stored(run, root) and not execution.force: return load_run(path)
-    given = _build_on(run, execution)
-    with held(path, root):
-        if is_stored(run, root) and not execution.force: return load_run(path)
-        with new_folder(path) as folder, kept_randomness(): _train(prepare(run, given, execution), folder, execution)
+    given = _build_on(run, execution, wait)
+    while not _trained_here(run, given, execution, wait): pass
     if execution.sync_command: run_sync(execution.sync_command, "upload", path, root)
     return load_run(path)
+
+
+def _trained_here(run, given, execution, wait):
+    "Train the run while it is held; False if another process has taken it over, so that it must be looked for again."
+    path = run_path(run, execution.root)
+    try:
+        with clear_disk_errors(execution.root), held(path, execution.root, wait) as hold:
+            finish_move(path)
+            if is_stored(run, execution.root) and not execution.force: return True
+            with new_folder(path, hold) as folder, kept_randomness():
+                _train(prepare(run, given, execution), folder, execution, hold)
+    except Lost: return False
+    return True
 
 
 def _check_micro_batch(config, execution):
@@ -63,28 +77,28 @@ def _check_micro_batch(config, execution):
                           "choose a divisor.")
 
 
-def _build_on(run, execution):
+def _build_on(run, execution, wait):
     "The runs that this one builds on, trained where they are missing."
     execution = replace(execution, force=False)
-    of = lambda one, how=execution: one and stored_or_trained(one, how)
+    of = lambda one, how=execution: one and stored_or_trained(one, how, wait)
     return Given(of(run.teacher), tuple(map(of, run.beside)), of(run.backbone, replace(execution, keep_model=True)))
 
 # %% ../../nbs/5_runs/53_runs.ipynb #4523540f
-def _train(p: Prepared, folder: Path, execution: Execution) -> None:
+def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     "Train and evaluate one run, and write its folder."
     train, held_out = training_inputs(p, execution)
     if execution.place.type == "cuda": torch.cuda.reset_peak_memory_stats(execution.place)
-    learner, history, cost = _learned(p, train, held_out, folder, execution)
+    learner, history, cost = _learned(p, train, held_out, folder, execution, hold)
     predicted = {part: learner.predict(p.inputs[part]) for part in ("test", "transfer")}
     if len(held_out): predicted["heldout"] = learner.predict(held_out)
     summary = summarize(p, predicted, history, len(train)) | cost
     summary |= dict(label_accuracy=_labels_right(p, train), peak_memory_mb=_peak_memory(execution.place))
     if execution.keep_model and learner.model is not None and p.config.tune != "prompt":
-        p.run.kind.save(learner.model, folder / "model")
+        p.run.kind.save(learner.model, p.run.spec, folder / "model", execution)
     write_run(folder, p.config, predicted, p.run.kind.columns(p.rows, p.inputs["transfer"]), summary)
 
 
-def _learned(p, train, held_out, folder, execution):
+def _learned(p, train, held_out, folder, execution, hold):
     "-> the trained learner, the records of its training, and seconds and rows a second"
     log = folder / "log.jsonl"
     log.touch()
@@ -94,7 +108,8 @@ def _learned(p, train, held_out, folder, execution):
     if not order: return learner, [], dict(seconds=0.0, rows_per_s=None)
     if p.config.tune != "probe": start = time.time()     # leave out loading, but count computing features
     seed_everything(p.config.seed)                       # after loading, which may draw random numbers too
-    history = _logged(learn(p, learner, train, held_out, order, execution), p, sum(map(len, order)), log, execution)
+    records = _while_held(learn(p, learner, train, held_out, order, execution), hold)
+    history = _logged(records, p, sum(map(len, order)), log, execution)
     seconds = time.time() - start + read.get("seconds", 0.0)
     rate = sum(record["rows"] for record in history) / seconds
     return learner, history, dict(seconds=seconds, rows_per_s=rate) | (dict(reading=read) if read else {})
@@ -113,6 +128,16 @@ def _logged(records, p, n_rows, path, execution):
     if p.config.stop != "none":                          # only now it is known which record was kept
         path.write_text("".join(json.dumps(record) + "\n" for record in history), encoding="utf8")
     return history
+
+
+def _while_held(records, hold):
+    "Pass records on, and raise `Lost` if another process has taken the run over; looked up once a second."
+    due = time.monotonic() + 1
+    for record in records:
+        if time.monotonic() > due:
+            hold.check()
+            due = time.monotonic() + 1
+        yield record
 
 
 def _peak_memory(device):
