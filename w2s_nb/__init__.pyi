@@ -32,6 +32,8 @@ from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table
 from .results.transfer import plot_transfer as plot_transfer
 from .results.collect import results_table as results_table
+from .results.failures import failed_runs as failed_runs
+from .results.failures import seed_table as seed_table
 from .results.tables import save_table as save_table
 from .results.drawing import save_figure as save_figure
 
