@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SPELLED', 'NOT_TYPED', 'ALIASES', 'DATASETS', 'LOSS', 'FOLDERS', 'TRAIN', 'SWEEP', 'WEAK_TO_STRONG', 'TABLE', 'PLOT',
            'TYPES', 'AUDIT', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse',
-           'run_settings', 'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text',
+           'run_settings', 'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'failed_text',
            'supervisor_command', 'w2s_sweep', 'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong',
            'weak_to_strong_configs', 'w2s_table', 'w2s_plot', 'w2s_audit']
 
@@ -334,7 +334,7 @@ def _train(t):
     if teacher: _check_stored(teacher, t)
     config = RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path)
     run = train_run(config, root_of(t), **run_execution(t))
-    print(f"{run}\n{run.path}{dropped_text([run])}")
+    print(f"{run}\n{run.path}{dropped_text([run])}{failed_text([run])}")
 
 
 def _check_stored(teacher, t):
@@ -363,6 +363,18 @@ def dropped_text(
         lines[c.task, c.model, c.max_ctx] = (f"\n{c.task}, {c.model}: {counts} rows left out, since they have at least "
                                              f"{c.max_ctx} tokens, or more than the model can read")
     return "".join(lines.values())
+
+
+def failed_text(
+    runs: list,  # of one command
+) -> str:
+    "A sentence for every run that failed, and what to do; empty if none did."
+    import warnings
+    from w2s_nb import results_table
+    from w2s_nb.results.failures import failures_text
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                      # a run alone has no ceiling
+        return failures_text(results_table(runs))
 
 
 def supervisor_command(
@@ -409,9 +421,10 @@ def report(
     table,         # of `results_table`
     folder: Path,  # where results.csv and transfer.html go
 ) -> None:
-    "Print the accuracies and the median PGR of a table, and write the table and its plot."
+    "Print the accuracies, the median PGR and the failed runs of a table, and write the table and its plot."
     from w2s_nb import plot_transfer, save_figure, save_table
-    print(accuracy_text(table) + medians_text(table))
+    from w2s_nb.results.failures import failures_text
+    print(accuracy_text(table) + medians_text(table) + failures_text(table))
     written = [folder / "results.csv"]
     save_table(table, written[0])
     if table.model.nunique() > 1:
@@ -436,8 +449,10 @@ def medians_text(
 def accuracy_text(
     table,  # of `results_table`
 ) -> str:
-    "Mean test accuracy by task and loss over seeds, with a row per student and a column per supervisor."
+    "Mean accuracy by task and loss, a row per student, a column per supervisor; a line where seeds disagree."
+    from w2s_nb.results.failures import spread_text
     from w2s_nb.results.tables import short_names
+    from w2s_nb.results.transfer import seeds_disagree
     truth = "ground truth, " + table.train_half.fillna("weak") + " half"
     names = short_names([*table.model, *table.teacher.dropna()])
     short = table.assign(model=table.model.map(names), learned=table.teacher.map(names).fillna(truth))
@@ -448,9 +463,14 @@ def accuracy_text(
         wide = part.pivot_table(index="model", columns="learned", values="accuracy", aggfunc="mean")
         wide = wide.reindex(index=[name for name in order if name in wide.index],
                             columns=[name for name in order if name in wide.columns])
-        text = wide.map("{:.3f}".format, na_action="ignore").fillna("").to_string(index_names=False)
-        blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); "
-                      f"rows learn from columns\n{text}")
+        shown = wide.map("{:.3f}".format, na_action="ignore").fillna("")
+        notes = []
+        for (model, learned), runs in part.groupby(["model", "learned"], sort=False):
+            if not seeds_disagree(runs.accuracy): continue
+            shown.loc[model, learned] += "*"
+            notes.append(f"\n* {model} from {learned}: {spread_text(runs)}")
+        blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); rows learn from "
+                      "columns\n" + shown.to_string(index_names=False) + "".join(notes))
     return "\n".join(blocks)
 
 # %% ../../nbs/7_commands/70_cli.ipynb #6f4b6612
@@ -514,7 +534,7 @@ def _weak_to_strong(t):
     run_id = runs[2].path.name.rpartition("-")[2]
     path = root_of(t) / f"{pair}-{slug(o.ds_name)}-s{o.seed}-{run_id}.json"
     path.write_text(json.dumps(found, indent=1), encoding="utf8")
-    print("\n".join(f"{key}: {value}" for key, value in found.items()))
+    print("\n".join(f"{key}: {value}" for key, value in found.items()) + failed_text(runs))
 
 # %% ../../nbs/7_commands/70_cli.ipynb #b7a56873
 def w2s_table(
@@ -527,9 +547,10 @@ def w2s_table(
 
 def _table(t):
     from w2s_nb import results_table, save_table
+    from w2s_nb.results.failures import failures_text
     from w2s_nb.results.pgr import compact
     table = results_table(t.own.results_folder, ceiling=t.own.ceiling)
-    print(compact(table).to_string(index=False) + medians_text(table))
+    print(compact(table).to_string(index=False) + medians_text(table) + failures_text(table))
     if t.own.out: save_table(table, t.own.out)
 
 
