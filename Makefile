@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test export execute readme docs test-browser coverage house bench clean
+.PHONY: help install demo test export execute readme docs test-browser test-survival coverage house bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ docs: $(VENV)/.docs  ## the documentation site, in _docs, with every link checke
 
 test-browser: docs   ## the site in headless Chromium; ends with `N passed, N failed`
 	$(BIN)/python tools/check/browser.py
+
+test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
+	$(BIN)/python tools/check/damage.py --table
 
 coverage: install    ## which exported lines the notebooks execute, module by module
 	$(BIN)/python tools/check/covered.py --least 0.9

@@ -107,6 +107,11 @@ def check_hub():
     return output_of(TOOLS / "check" / "hub.py")
 
 
+def check_damage():
+    "A flipped byte in any file of a run, or of the caches, is noticed, or what it spoiled is made again."
+    return output_of(TOOLS / "check" / "damage.py", "--short")
+
+
 def check_examples():
     "The examples of CONTRIBUTING.md run."
     return output_of(TOOLS / "check" / "examples.py")
@@ -115,7 +120,7 @@ def check_examples():
 CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
     "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
-    "hub": check_hub, "examples": check_examples,
+    "hub": check_hub, "examples": check_examples, "damage": check_damage,
 }
 
 

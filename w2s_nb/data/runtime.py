@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'ConfigError', 'check_choice', 'refused', 'as_declared', 'check_at_least', 'check_positive', 'pick_device',
-           'autocast', 'seed_everything', 'kept_randomness', 'load_plugins', 'slug', 'cache_dir', 'Recent', 'html_rows',
-           'is_interactive', 'page_style', 'quiet_hub', 'Execution', 'guard_torchvision']
+           'autocast', 'seed_everything', 'kept_randomness', 'load_plugins', 'slug', 'cache_dir', 'trim_cache',
+           'delete_file', 'touch_file', 'Recent', 'html_rows', 'is_interactive', 'page_style', 'quiet_hub', 'Execution',
+           'guard_torchvision']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
@@ -15,6 +16,7 @@ import os
 import random
 import re
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,7 +195,52 @@ def slug(
 
 def cache_dir() -> Path:
     "Folder of what can be computed again: W2S_CACHE_DIR, else ~/.cache/w2s_nb."
-    return Path(os.environ.get("W2S_CACHE_DIR") or Path.home() / ".cache" / "w2s_nb")
+    if named := os.environ.get("W2S_CACHE_DIR"): return Path(os.path.expanduser(named))
+    try: return Path.home() / ".cache" / "w2s_nb"
+    except RuntimeError: return Path(os.devnull) / "w2s_nb"   # there is no home: nothing can be kept
+
+# %% ../../nbs/1_data/10_runtime.ipynb #cachetr2
+def trim_cache() -> None:
+    "Delete what has gone unused for longest, until the cache folder holds at most W2S_CACHE_GB (20) gigabytes."
+    text = os.environ.get("W2S_CACHE_GB") or "20"
+    try: room = float(text) * 1e9
+    except ValueError:
+        message = f"W2S_CACHE_GB={text!r} must be a number of gigabytes, such as 20; 0 keeps nothing."
+        raise ConfigError(message) from None
+    for used, size, paths in sorted(_cached(), reverse=True):          # the last used first
+        room -= size
+        stale = paths[0].suffix == ".part" and used < time.time() - 600   # left by a process that was killed
+        if room >= 0 and not stale: continue
+        for path in paths: delete_file(path)
+
+
+def _cached():
+    "(last use in seconds, bytes, files) of every entry of the cache; files with one beginning are one entry."
+    entries = {}
+    for folder, _, names in os.walk(cache_dir()):
+        for name in names:
+            entry = name if name.endswith(".part") else name.partition(".")[0]
+            if entry: entries.setdefault((folder, entry), []).append(Path(folder, name))
+    for paths in entries.values():
+        try: found = [path.stat() for path in paths]
+        except OSError: continue                                       # another process was faster
+        yield max(one.st_mtime for one in found), sum(one.st_size for one in found), sorted(paths, reverse=True)
+
+
+def delete_file(
+    path: Path,  # of a file that can be made again
+) -> None:
+    "Delete a file if it is there, and if we may."
+    try: path.unlink(missing_ok=True)
+    except OSError: pass
+
+
+def touch_file(
+    path: Path,  # of a file of the cache
+) -> None:
+    "Mark a file as used now, if we may."
+    try: os.utime(path)
+    except OSError: pass
 
 # %% ../../nbs/1_data/10_runtime.ipynb #recent01
 class Recent:

@@ -127,10 +127,14 @@ class Estimate:
     high: float   # upper end of the 95 % interval
     n: int        # test rows behind it
     draws: np.ndarray | None = field(default=None, compare=False)  # (n_boot,) simulated values, where there are any
+    n_seeds: int | None = None  # seeds averaged; 1: the interval covers other rows only; None: a single run's measure
+
+    rows_only = property(lambda self: self.n_seeds == 1, doc="Whether the interval says nothing of other seeds.")
 
     def __repr__(self):
-        shown = f"{self.value:.3f} ± {self.se:.3f}" if np.isfinite(self.value) else "undefined"
-        return f"{shown} (n={self.n})"
+        shown = f"{self.value:.3f}" + (f" ± {self.se:.3f}" if np.isfinite(self.se) else "")
+        if np.isnan(self.value): shown = "undefined"
+        return f"{shown} (n={self.n}{', 1 seed: rows only' if self.rows_only else ''})"
 
 
 def wilson(
@@ -154,7 +158,7 @@ def _proportion(k, n):
 def accuracy(
     p: Predictions,  # a model's predictions
 ) -> Estimate:
-    "Fraction of rows whose predicted class is the true one, with binomial standard error and Wilson interval."
+    "Fraction of rows whose predicted class is the true one. Standard error and Wilson interval are over rows only."
     return _proportion(int(p.correct.sum()), len(p))
 
 # %% ../../nbs/4_measuring/40_evaluation.ipynb #5f9c4ab0

@@ -6,21 +6,27 @@
 __all__ = ['STORES', 'hidden_states', 'CachedRows', 'cached_rows', 'row_keys', 'weights_fingerprint', 'features']
 
 # %% ../../nbs/2_models/22_features.ipynb #d4735e3a
+import errno
 import hashlib
 import os
 import shutil
+import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..data.runtime import ConfigError, Execution, autocast, cache_dir, check_choice
+from ..data.files import file_digest
+from ..data.runtime import (ConfigError, Execution, Recent, autocast, cache_dir, check_choice, delete_file,
+                                 touch_file, trim_cache)
 
 import numpy as np
 import torch
 from filelock import FileLock
 from torch import nn
 
-from .text_models import Classifier, ModelSettings, ModelSpec, load_classifier, model_fingerprint
+from .text_models import Classifier, ModelSettings, ModelSpec, default_pooling, load_classifier
+from .text_models import load_config, model_fingerprint, pool
 from ..data.tokens import Batch, Tokens, length_buckets
 
 # %% ../../nbs/2_models/22_features.ipynb #7902699b
@@ -30,7 +36,7 @@ def hidden_states(
     batch: Batch,              # B rows
     every_layer: bool = True,  # False: only the last layer
 ) -> torch.Tensor:             # (L + 1, B, D) or (1, B, D)
-    "Each row's last real token in every layer: embedding, blocks, and the last block after the final norm."
+    "Each row's vector, pooled as the model's head reads it, in every layer: embedding, blocks, and the final norm."
     inputs = dict(attention_mask=batch.mask) if model.needs_mask else dict(use_cache=False)
     with autocast(model.dtype, batch.input_ids.device):
         out = model.backbone(input_ids=batch.input_ids, output_hidden_states=every_layer, **inputs)
@@ -42,8 +48,10 @@ def hidden_states(
     if every_layer and not states:
         raise ConfigError(f"{kind} returns no hidden states, so its layers cannot be probed: use layers='last'.")
     chosen = [*states[:-1], last] if every_layer else [last]                                    # (B, T, D) each
-    rows = torch.arange(len(batch), device=last.device)
-    return torch.stack([h.to(last.device)[rows, batch.lengths.to(last.device) - 1] for h in chosen])
+    if len({h.shape[2] for h in chosen}) > 1:
+        raise ConfigError(f"The layers of {kind} have different widths, so they cannot be probed together: "
+                          "use layers='last'.")
+    return torch.stack([pool(h.to(last.device), batch, model.pooling) for h in chosen])
 
 # %% ../../nbs/2_models/22_features.ipynb #4fc82b26
 STORES = dict(fp16=np.float16, fp32=np.float32)  # how features are kept on disk
@@ -83,28 +91,61 @@ def cached_rows(
     store: str = "fp16",   # a name in `STORES`
 ) -> CachedRows:
     "The vectors of all rows; missing ones are computed and kept. One process computes at a time."
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    dtype = STORES[check_choice("store", store, STORES)]
+    with _one_at_a_time(folder):
         parts, found = _read_parts(folder)
         new = np.array([i for i in np.sort(np.unique(keys, return_index=True)[1]) if keys[i] not in found], dtype=int)
         if len(new):
-            _write_part(folder, keys[new], compute(new), STORES[check_choice("store", store, STORES)])
-            parts, found = _read_parts(folder)
+            found |= {key: (len(parts), row) for row, key in enumerate(keys[new])}
+            parts += (_write_part(folder, keys[new], compute(new), dtype),)
+            trim_cache()
     part, place = np.array([found[key] for key in keys]).T
     return CachedRows(parts, part, place)
 
 
+@contextmanager
+def _one_at_a_time(folder):
+    "Hold the folder; where it cannot be written, or has no locks, everyone computes alone."
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except (OSError, NotImplementedError): pass
+    try: yield
+    finally: lock.release()
+
+
+_digests = Recent(4096)   # (file, size, time of its last change) -> sha256, so that a process reads a file once for it
+
+
+def _sums(paths):
+    "What `sha256sum` prints for these files."
+    stamp = lambda path: (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+    digests = [_digests.get(stamp(path), lambda path=path: file_digest(path)) for path in paths]
+    return "".join(f"{digest}  {path.name}\n" for digest, path in zip(digests, paths))
+
+
+def _files(sums): return [sums.with_suffix(".npy"), sums.with_suffix(".keys.npy")]
+
+
 def _read_parts(folder):
-    "-> memory-mapped arrays, {key: (which array, which row)}"
-    lists, found = sorted(folder.glob("*.keys.npy")), {}
-    for i, path in enumerate(lists):
-        found |= {key: (i, row) for row, key in enumerate(np.load(path, allow_pickle=False))}
-    arrays = (str(path).replace(".keys.npy", ".npy") for path in lists)
-    return tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in arrays), found
+    "-> memory-mapped arrays, {key: (which array, which row)}; a part that is not what was written is deleted"
+    parts, found = [], {}
+    for sums in sorted(folder.glob("*.sha256")):
+        try:
+            if sums.read_text() != _sums(_files(sums)): raise ValueError
+            vectors, keys = (np.load(path, mmap_mode="r", allow_pickle=False) for path in _files(sums))
+        except (OSError, ValueError):
+            for path in (sums, *_files(sums)): delete_file(path)
+            continue
+        touch_file(sums)
+        found |= {key: (len(parts), row) for row, key in enumerate(keys)}
+        parts.append(vectors)
+    return tuple(parts), found
 
 # %% ../../nbs/2_models/22_features.ipynb #3fdba35f
 def _write_part(folder, keys, batches, dtype):
-    "Write the rows' vectors, then their keys."
+    "The rows' vectors (L, n, D), in a file; in memory where none can be written."
     name = hashlib.sha256(keys.tobytes()).hexdigest()[:16]
     part, out = folder / f"{name}.{os.getpid()}.part", None
     try:
@@ -112,32 +153,59 @@ def _write_part(folder, keys, batches, dtype):
             if not np.isfinite(vectors).all():
                 raise ConfigError("The backbone's hidden states are not finite, so they cannot be probed: "
                                   "compute in a wider dtype (fp32 or bf16).")
-            if out is None: out = _new_file(part, (len(vectors), len(keys), vectors.shape[2]), dtype)
+            if out is None: out = _space(part, (len(vectors), len(keys), vectors.shape[2]), dtype)
             if out.dtype == np.float16 and np.abs(vectors).max() > _FP16_MAX: out = _widened(part, out)
             out[:, at] = vectors
-        out.flush()
-        part.replace(folder / f"{name}.npy")
+        return _kept(folder / f"{name}.sha256", part, out, keys) if isinstance(out, np.memmap) else out
+    finally: delete_file(part)
+
+
+def _kept(sums, part, vectors, keys):
+    "Give the vectors' file its name, and write the keys, and then the hashes that make it count."
+    paths = _files(sums)
+    try:
+        vectors.flush()
+        part.replace(paths[0])
         with open(part, "wb") as file: np.save(file, keys, allow_pickle=False)
-        part.replace(folder / f"{name}.keys.npy")
-    finally: part.unlink(missing_ok=True)
+        part.replace(paths[1])
+        part.write_text(_sums(paths))
+        part.replace(sums)
+        return np.load(paths[0], mmap_mode="r", allow_pickle=False)
+    except OSError as e:
+        _warn(sums.parent, e)
+        vectors = np.array(vectors)
+        for path in (sums, *paths): delete_file(path)
+        return vectors
 
 
-def _new_file(path, shape, dtype):
-    need, free = int(np.prod(shape)) * np.dtype(dtype).itemsize, shutil.disk_usage(path.parent).free
-    if need > free:
-        raise ConfigError(f"The features need {need / 1e9:.1f} GB and {str(path.parent)!r} has {free / 1e9:.1f} GB "
-                          "free: point W2S_CACHE_DIR at a larger disk, or keep one layer with layers='last'.")
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+def _space(path, shape, dtype):
+    "An array to fill: a file whose place on the disk is reserved, or memory where there is none."
+    need = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    try:
+        if need > shutil.disk_usage(path.parent).free: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        out = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        with open(path, "rb+") as file:     # to write into a mapped file on a full disk would end the process
+            if hasattr(os, "posix_fallocate"): os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return out
+    except OSError as e:
+        delete_file(path)
+        _warn(path.parent, e)
+        return np.empty(shape, dtype)
+
+
+def _warn(folder, error):
+    warnings.warn(f"Features are not kept for the next time, because {str(folder)!r} cannot be written "
+                  f"({error.strerror}): set W2S_CACHE_DIR to a folder of yours with room.", stacklevel=2)
 
 
 def _widened(path, narrow):
-    "The same file in fp32: what was written before keeps its half precision."
+    "The same vectors in fp32: what was written before keeps its half precision."
     wide_path = path.with_suffix(".wide.part")
     try:
-        wide = _new_file(wide_path, narrow.shape, np.float32)
+        wide = _space(wide_path, narrow.shape, np.float32)
         for layer in range(len(narrow)): wide[layer] = narrow[layer]
-        wide_path.replace(path)
-    finally: wide_path.unlink(missing_ok=True)
+        if isinstance(wide, np.memmap): wide_path.replace(path)
+    finally: delete_file(wide_path)
     return wide
 
 # %% ../../nbs/2_models/22_features.ipynb #4ec9599f
@@ -176,16 +244,17 @@ def features(
     dtype: str | None = None,         # precision of a pretrained model's computation; None: the model's own
     execution: Execution = Execution(),  # where it computes, and how many rows at a time
 ) -> CachedRows:                      # (L + 1 or 1 layers, N rows)
-    "The last real token's hidden states, from the cache folder; missing rows are computed and kept."
+    "Each row's hidden states, pooled as the model's head reads them, from the cache folder; missing ones are computed."
     check_choice("store", store, STORES)
     check_choice("layers", layers, ("all", "last"))
     pretrained = isinstance(source, ModelSpec)
     key = model_fingerprint(source) if pretrained else weights_fingerprint(source.backbone)
     dtype = (dtype or source.dtype) if pretrained else source.dtype
     batch_size = execution.eval_batch or (source.eval_batch if pretrained else 32)
+    pooling = source.pooling or default_pooling(load_config(source, execution=execution))
 
     def compute(index):
-        probe = ModelSettings(tune="probe", dtype=dtype)
+        probe = ModelSettings(tune="probe", dtype=dtype, pooling=pooling)
         model = load_classifier(source, 2, probe, execution=execution) if pretrained else source
         device, was_training = model.head.weight.device, model.training
         model.eval()
@@ -194,5 +263,6 @@ def features(
             yield at, states.float().cpu().numpy()
         model.train(was_training)
 
-    folder = cache_dir() / "features" / f"{key}-{dtype}-{store}-{layers}"
+    how = f"{dtype}-{store}-{layers}" + f"-{pooling}" * (pooling != "last")
+    folder = cache_dir() / "features" / f"{key}-{how}"
     return cached_rows(folder, row_keys(tokens), compute, store)

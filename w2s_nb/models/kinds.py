@@ -16,7 +16,7 @@ import torch
 from ..data.images import read_images
 from ..data.runtime import Execution
 from ..data.tasks import Task
-from ..data.tokens import length_buckets, tokenize
+from ..data.tokens import length_buckets, tokenize, within_vocabulary
 from . import networks, text_models
 from .features import features
 
@@ -34,7 +34,7 @@ class Kind:
     outputs: Callable      # number of classes -> outputs of a head
     classifier: Callable   # (spec, outputs, settings, seed, backbone, execution) -> a classifier to train
     own_head: Callable     # (spec, outputs, settings, execution) -> function from inputs to logits (N, C)
-    save: Callable         # (classifier, folder): write it
+    save: Callable         # (classifier, spec, folder, execution): write it; of texts, the tokenizer too
     load: Callable         # (folder, spec, dtype, execution) -> the trained classifier
 
 
@@ -62,7 +62,14 @@ def tokenizer_of(
 
 def _tokens(spec, rows, max_ctx, execution):
     tokenizer, positions = tokenizer_of(spec, execution)
-    return tokenize(rows, tokenizer, min(max_ctx, positions + 1) if positions else max_ctx)
+    tokens = tokenize(rows, tokenizer, min(max_ctx, positions + 1) if positions else max_ctx)
+    size = text_models.vocabulary_size(text_models.load_config(spec, execution=execution))
+    return within_vocabulary(tokens, tokenizer, size, spec.name) if size else tokens
+
+
+def _save_text(model, spec, folder, execution):
+    stored = getattr(model, "own_backbone", False) or not model.frozen
+    text_models.save_classifier(model, folder, tokenizer_of(spec, execution)[0] if stored else None)
 
 
 def _text_columns(rows, tokens):
@@ -115,18 +122,21 @@ def _network_n_params(spec, tune):
     return networks.count_parameters(spec, "logits" if tune == "own_head" else "features")
 
 
+def _save_network(model, spec, folder, execution): networks.save_network_classifier(model, folder)
+
+
 def _network_own_head(spec, outputs, settings, execution):
     return lambda pixels: networks.own_logits(spec, pixels, settings.dtype, execution)
 
 # %% ../../nbs/2_models/24_kinds.ipynb #kind0018
 _TEXTS = dict(spec=_text_spec, fingerprint=_text_fingerprint, n_params=lambda spec, tune: spec.n_params, inputs=_tokens,
               columns=_text_columns, features=_text_features, classifier=text_models.load_classifier,
-              own_head=_text_own_head, save=text_models.save_classifier, load=text_models.load_trained)
+              own_head=_text_own_head, save=_save_text, load=text_models.load_trained)
 
 _IMAGES = dict(spec=networks.network_spec, fingerprint=networks.network_fingerprint, n_params=_network_n_params,
                inputs=_pixels, columns=lambda rows, pixels: {}, features=_network_features,
                classifier=networks.load_network_classifier, own_head=_network_own_head,
-               save=networks.save_network_classifier, load=networks.load_trained_network)
+               save=_save_network, load=networks.load_trained_network)
 
 #: name -> `Kind`; a pair is two texts, each of which gets one reward
 KINDS = dict(text=Kind("text", **_TEXTS, outputs=lambda n_classes: n_classes),

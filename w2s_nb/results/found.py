@@ -105,7 +105,8 @@ def _measure(test, summary):
     cost = {name: summary.get(name, np.nan) for name in ("seconds", "rows_per_s", "peak_memory_mb", "n_params")}
     if test is None: return dict(accuracy=float(summary["accuracy"]), se=summary.get("accuracy_se", np.nan)) | cost
     a, c = accuracy(test), calibration_error(test, n_boot=40)
-    found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n,
+    majority = np.bincount(test.true_class).max() / len(test)
+    found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n, majority=float(majority),
                  calibration_error=c.value, calibration_error_se=c.se)
     if test.n_classes <= AUROC_CLASSES:
         r = auroc(test)

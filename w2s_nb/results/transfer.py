@@ -141,8 +141,9 @@ def _medians_text(medians, students):
     lines = ["<b>median PGR</b> (95 % interval)"] if rows else []
     for r in rows:
         pairs = f"{r['n_pairs']} pair{'s' * (r['n_pairs'] != 1)}"
-        if r["n_defined"] < r["n_pairs"]: pairs = f"{r['n_defined']} of {pairs} with a defined PGR"
-        shown = interval_text(r["median"], r["low"], r["high"]) if r["n_defined"] else "undefined"
+        if r["n_seeds"] == 1: pairs += ", one seed"
+        elif r["n_defined"] < r["n_pairs"]: pairs = f"{r['n_defined']} of {pairs} with a defined PGR"
+        shown = interval_text(r["median"], r["low"], r["high"], n_seeds=r["n_seeds"])
         lines += [f"{r['loss']}: {shown}", f"   {pairs}"]
     return lines
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -297,6 +297,9 @@ def _check_kind(config, tune, task):
     if task.kind == "pairs" and tune in ("own_head", "knn"):
         raise ConfigError(f"Task {task.name!r} compares pairs, each text of which gets one reward: tune={tune!r} is "
                           "for classes. Use 'full', 'lora', 'probe' or 'lp_ft'.")
+    if task.kind == "images" and config.pooling:
+        raise ConfigError(f"Task {task.name!r} has images: pooling={config.pooling!r} is about the tokens of a text, "
+                          "so leave it out.")
     if task.kind == "images" and config.generative_epochs:
         raise ConfigError(f"Task {task.name!r} has images: generative_epochs read texts, so leave it out.")
 
@@ -382,6 +385,7 @@ def identify(
     task = task_of(config)
     kind = kind_of(task)
     spec = kind.spec(config.model, config.pretrained)
+    if config.pooling: spec = replace(spec, pooling=config.pooling)
     of = {id(run): identify(run, execution) for run in built_on(config)}
     resolved = _fill(config, task, spec, lambda run: of[id(run)].config)
     teacher = config.teacher and of[id(config.teacher)]
@@ -394,11 +398,15 @@ def identify(
     return Identity(resolved, task, kind, spec, rows, _hash(resolved, parts), teacher, beside, backbone)
 
 
+#: settings that came after the first runs were stored -> the values that those have: they keep their ids
+_LATER = dict(pooling=(None, "last"), group_column=(None,))
+
+
 def _hash(config, parts):
     "Sixteen hexadecimal digits of the settings, where names and paths are replaced by what they stand for."
     replaced = ("model", "teacher", "beside", "backbone", "text_column", "label_column")
     values = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in replaced}
-    if config.group_column is None: del values["group_column"]
+    values = {name: value for name, value in values.items() if name not in _LATER or value not in _LATER[name]}
     if config.task not in TASKS: values["task"] = "rows of a file"
     return hashlib.sha256(json.dumps(values | parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -97,7 +97,7 @@ def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     summary = summarize(p, predicted, history, len(train)) | cost
     summary |= dict(label_accuracy=_labels_right(p, train), peak_memory_mb=_peak_memory(execution.place))
     if execution.keep_model and learner.model is not None and p.config.tune != "prompt":
-        p.run.kind.save(learner.model, folder / "model")
+        p.run.kind.save(learner.model, p.run.spec, folder / "model", execution)
     write_run(folder, p.config, predicted, p.run.kind.columns(p.rows, p.inputs["transfer"]), summary)
 
 

@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from datasets import Dataset, load_from_disk
@@ -52,6 +52,7 @@ class Run:
         check_manifest(self.path, only=("model/",))
         kind = KINDS[self.summary["kind"]]
         spec = kind.spec(self.config.model, self.config.pretrained)
+        if self.config.pooling: spec = replace(spec, pooling=self.config.pooling)
         execution = Execution(device=device and str(device), trust_remote_code=trust_remote_code)
         return kind.load(self.path / "model", spec, self.config.dtype, execution)
 
