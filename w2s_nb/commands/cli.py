@@ -458,9 +458,9 @@ def _sweep(t):
     o = t.own
     settings = run_settings(t, o.losses)
     o.model_sizes, o.ds_names = checkpoints(o.model_sizes), dataset_names(t, o.ds_names)
-    file = write_options(root_of(t), t.command.name, options_of(t))
     configs = plan(o.model_sizes, o.ds_names, o.losses, o.seeds, ceiling=o.ceiling, largest=LARGEST[o.preset],
                    students_only=o.students_only, **settings)
+    file = write_options(root_of(t), t.command.name, options_of(t))
     print(f"{len(configs)} runs in {root_of(t)}", flush=True)
     runs = run_all(configs, root_of(t), o.workers, **run_execution(t))
     report(results_table(runs, ceiling=o.ceiling, oracle=settings.get("stop") == "oracle"), root_of(t))
