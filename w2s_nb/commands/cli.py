@@ -277,7 +277,8 @@ def _from_file(parser, command, typed):
             meant = f": did you mean {near[0]!r}?" if near else ""
             parser.error(f"{path} has the option {name!r}, which {command.name} has not{meant}")
         option = known[plain]
-        if option in options: parser.error(f"{path} has {called[option]!r} and {name!r}, which are one option: give one")
+        if option in options:
+            parser.error(f"{path} has {called[option]!r} and {name!r}, which are one option: give one")
         called[option], options[option] = name, value
     try: return option_words(options)
     except ValueError as e: parser.error(f"{path}: {e}")
