@@ -10,7 +10,7 @@ import shlex
 from pathlib import Path
 
 from .cli import Command, Typed, ends_clearly, option, options_of, parse
-from ..data.settings import write_options
+from ..runs.options import write_options
 
 # %% ../../nbs/7_commands/71_vision.ipynb #4b227777
 VISION = Command("w2s_vision", "Train a probe on a strong network's features, on the labels of a weak network.", (

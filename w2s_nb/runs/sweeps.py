@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
+from ..data.paper_tasks import named_tasks
 from ..data.runtime import ConfigError, Execution, check_choice, is_interactive, slug
-from ..data.settings import write_options
 from ..data.tasks import task_name
 from ..learning.labels import LabelSettings, label_needs
 from ..learning.more_losses import LOSSES, loss_defaults
@@ -27,6 +27,7 @@ from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, RunConfig, default_of, identify
 from .executors import Executor, Failed, Local, end_import, jobs_of
 from .learn import prepare
+from .options import write_options
 from .progress import cost_of, planned, states_of
 from .store import Run, is_stored
 
@@ -75,7 +76,7 @@ def check_lists(
 
 def plan(
     model_sizes: Sequence[str],            # models, smallest first, or a pattern of one model's checkpoints
-    ds_names: Sequence[str],               # tasks
+    ds_names: Sequence[str],               # tasks, or groups of tasks: "paper-nlp", "micro"
     losses: Sequence[str] = ("xent",),     # losses of the students
     seeds: Sequence[int] = (0, 1, 2),      # repetitions: each seed draws rows, halves and order anew
     ceiling: str = "weak",                 # half that ceilings learn: "weak" as in [O], or "transfer" as in [B]
@@ -86,6 +87,7 @@ def plan(
     "Every run of a sweep, supervisors before students."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
     check_lists(model_sizes=checkpoints(model_sizes), ds_names=ds_names, losses=losses, seeds=seeds)
+    ds_names = named_tasks(ds_names)
     model_sizes = checkpoints(model_sizes)
     theirs = [f.name for f in fields(RunConfig) if f.name not in ("model", *ROW_SETTINGS)]
     for name in students_only: check_choice("setting of students only", name, theirs)
