@@ -161,8 +161,8 @@ class Slurm:
         "Run the jobs."
         installed("submitit", "slurm")
         if not shutil.which("sbatch"):
-            raise ConfigError("executor='slurm' needs the command sbatch, which is not here: start the sweep on a machine "
-                              "that submits to Slurm.")
+            raise ConfigError("executor='slurm' needs the command sbatch, which is not here: start the sweep on a "
+                              "machine that submits to Slurm.")
         lost = Counter()
         yield from in_rounds(jobs, lambda some: self._submit(some, lost))
 
@@ -214,7 +214,8 @@ def levels(
 ) -> list[list[tuple[str, Job]]]:
     "The jobs in groups: each group builds on earlier groups only."
     depth = {}
-    for id, job in jobs.items(): depth[id] = 1 + max([depth[other] for other in job.needs if other in depth], default=-1)
+    for id, job in jobs.items():
+        depth[id] = 1 + max([depth[other] for other in job.needs if other in depth], default=-1)
     return [[(id, job) for id, job in jobs.items() if depth[id] == d] for d in sorted(set(depth.values()))]
 
 

@@ -331,7 +331,7 @@ def caller() -> tuple:
     return getattr(main, "__file__", None), getattr(main, "__package__", None), sys.argv
 
 
-_imported = set()   # the scripts that this worker has imported
+_imported = None   # the script that this worker has imported
 
 
 def import_caller(
@@ -341,8 +341,8 @@ def import_caller(
     as_main: bool = True,   # whether it takes the place of __main__, as it does with multiprocessing
 ) -> None:
     "In a worker: run the caller's script up to where it starts the sweep, once."
-    global _importing
-    if file in _imported or not (file and os.path.isfile(file) and file.endswith((".py", ".pyw"))): return
+    global _importing, _imported
+    if file == _imported or not (file and os.path.isfile(file) and file.endswith((".py", ".pyw"))): return
     module = ModuleType("__mp_main__")
     module.__file__, module.__package__ = file, package
     sys.modules["__mp_main__"] = module
@@ -356,7 +356,7 @@ def import_caller(
     finally:
         _importing = False
         if not as_main: sys.argv = before
-    _imported.add(file)
+    _imported = file
 
 
 def attempt_order(
