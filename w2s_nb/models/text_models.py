@@ -506,8 +506,9 @@ def _text_part(model):
     "Of a model that reads images too, the part that reads texts."
     text = model.config.get_text_config()
     if text is model.config or not hasattr(model, "get_decoder"): return model
-    return next((m for m in model.modules() if m is not model and getattr(m, "config", None) is text
-                 and hasattr(m, "get_input_embeddings")), model)
+    from transformers import PreTrainedModel
+    parts = (m for m in model.modules() if isinstance(m, PreTrainedModel) and m.config is text)
+    return next((part for part in parts if part.get_output_embeddings() is None), model)
 
 
 def load_backbone(
