@@ -413,13 +413,13 @@ def context_length(
     config,  # a transformers configuration
 ) -> int | None:
     "The most tokens that the model has positions for; None: it states no limit."
-    config = config.get_text_config()
+    whole, config = config, config.get_text_config()
     stated = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
     n = next((n for key in stated if (n := getattr(config, key, None))), None)
     pad = getattr(config, "pad_token_id", None)
     if not n or pad is None or getattr(config, "auto_map", None): return n
     from transformers import AutoModel
-    with torch.device("meta"): model = AutoModel.from_config(config)          # shapes, no numbers
+    with torch.device("meta"): model = AutoModel.from_config(whole)           # shapes, no numbers
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m is not model.get_input_embeddings()]
     behind = any(m.num_embeddings == n and m.padding_idx is not None for m in tables)
     return n - pad - 1 if behind else n                # such a table counts positions from behind the padding id
@@ -505,8 +505,9 @@ def _read_backbone(spec, dropout, execution):
 def _text_part(model):
     "Of a model that reads images too, the part that reads texts."
     text = model.config.get_text_config()
-    if text is model.config or not hasattr(model, "get_decoder"): return model
-    from transformers import PreTrainedModel
+    if text is model.config: return model
+    from transformers import MODEL_MAPPING, PreTrainedModel
+    if type(text) not in MODEL_MAPPING: return model     # transformers could not open it again
     parts = (m for m in model.modules() if isinstance(m, PreTrainedModel) and m.config is text)
     return next((part for part in parts if part.get_output_embeddings() is None), model)
 
@@ -667,19 +668,21 @@ def _adaptable(backbone, spec):
     "The layers to adapt: those asked for, else peft's choice for this architecture, else every linear layer it takes."
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as known
 
-    asked = list(spec.lora_modules or ())
-    for modules in filter(None, [asked] if asked else [known.get(backbone.config.model_type), "all-linear"]):
+    asked, linear = list(spec.lora_modules or ()), {}
+    for name, module in backbone.named_modules():
+        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D":
+            own = isinstance(module, nn.Linear) and type(module).forward is not nn.Linear.forward   # a router, say
+            linear[name.rpartition(".")[2]] = own or linear.get(name.rpartition(".")[2], False)
+    every = None if any(linear.values()) else "all-linear"
+    refusal = "it has no linear layer"
+    for modules in filter(None, [asked] if asked else [known.get(backbone.config.model_type), every]):
         refusal = _refusal(backbone, modules)
         if refusal is None: return modules
-    names = dict.fromkeys(name.rpartition(".")[2] for name, m in backbone.named_modules() if _is_linear(m))
-    taken = [name for name in names if _refusal(backbone, [name]) is None]
+    taken = [name for name, own in linear.items() if not own and _refusal(backbone, [name]) is None]
     if taken and not asked: return taken
     raise ConfigError(f"LoRA cannot adapt {', '.join(asked) or 'any layer'} of {type(backbone).__name__} ({refusal}): "
                       + (f"name some of its linear layers in lora_modules of its ModelSpec, {', '.join(taken)}, or "
                          if taken else "") + "use tune='full' or 'probe'.")
-
-
-def _is_linear(module): return isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
 
 
 def _refusal(backbone, modules):
