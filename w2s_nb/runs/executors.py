@@ -234,7 +234,7 @@ class Worker:
         self.process = subprocess.Popen([sys.executable, "-c", code, *paths], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, env=env, start_new_session=True)
         main = sys.modules["__main__"]
-        self._send((getattr(main, "__file__", None), getattr(main, "__package__", None)))
+        self._send((getattr(main, "__file__", None), getattr(main, "__package__", None), sys.argv))
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _send(self, message):
@@ -324,9 +324,10 @@ def end_import() -> None:
     if _importing: raise _EndOfImport
 
 
-def _import_caller(file, package):
+def _import_caller(file, package, argv):
     "Run the caller's script up to where it starts the sweep, under the name that multiprocessing uses too."
     global _importing
+    sys.argv = argv
     if not (file and os.path.isfile(file) and file.endswith((".py", ".pyw"))): return
     module = ModuleType("__mp_main__")
     module.__file__, module.__package__ = file, package

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['STUDENTS_ONLY', 'EXECUTORS', 'DEFAULT_TASKS', 'ground_truth', 'beside_of', 'check_lists', 'plan', 'bootstrap',
-           'run_all', 'executor_of', 'sweep']
+           'run_all', 'dry_run', 'executor_of', 'sweep']
 
 # %% ../../nbs/5_runs/57_sweeps.ipynb #d4735e3a
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, RunConfig, default_of, identify
 from .executors import Executor, Failed, Local, end_import, jobs_of
 from .learn import prepare
+from .progress import cost_of, planned, states_of
 from .store import Run, is_stored
 
 # %% ../../nbs/5_runs/57_sweeps.ipynb #7902699b
@@ -139,12 +141,23 @@ def run_all(
     jobs = jobs_of(runs, execution)
     todo = {id: job.run for id, job in jobs.items() if job.execution.force or not is_stored(job.run, root)}
     for run in todo.values(): prepare(run, execution=execution)   # refuses wrong rows before anything is trained
-    found = dict(_reported(execute(jobs), todo, len(jobs), execution))
+    with planned(jobs, root) if todo else nullcontext():
+        found = dict(_reported(execute(jobs), todo, len(jobs), execution))
     failed = [run for run in found.values() if isinstance(run, Failed)]
     if failed:
         raise ConfigError(f"{len(failed)} of {len(jobs)} runs failed; the others are stored in {str(root)!r}. "
                           + " ".join(map(str, failed)))
     return [found[runs[config].id] for config in configs]
+
+
+def dry_run(
+    configs: Sequence[RunConfig],    # what a sweep would run
+    root: str | Path = "results",    # folder of stored runs
+    **execution,                     # further fields of `w2s_nb.data.runtime.Execution`, such as data_dir
+) -> pd.DataFrame:                   # a row for each run: state, and seconds of training, measured or estimated
+    "What is stored, held, failed and missing. Nothing is trained."
+    execution = Execution(root=root, **execution)
+    return states_of(jobs_of({config: identify(config, execution) for config in configs}, execution), root)
 
 
 #: name -> executor with default settings
@@ -168,9 +181,6 @@ def executor_of(
     return make(workers=workers)
 
 # %% ../../nbs/5_runs/57_sweeps.ipynb #4fc82b26
-def _cost(run): return (run.spec.n_params + 1e5) * (run.config.epochs + run.config.generative_epochs)
-
-
 def _clock(seconds):
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
@@ -180,14 +190,14 @@ def _reported(finished, todo, total, execution):
     "Pass results on with a bar if someone is watching, else a printed line per trained run. `progress=False`: neither."
     show = is_interactive() if execution.progress is None else execution.progress
     lines = execution.progress is None and not show
-    left = sum(map(_cost, todo.values()))
+    left = sum(map(cost_of, todo.values()))
     spent = 0.0
     start = time.time()
     with tqdm(total=total, desc="runs", disable=not show) as bar:
         for i, (id, run) in enumerate(finished, 1):
             if id in todo:
-                left -= _cost(todo[id])
-                spent += _cost(todo[id])
+                left -= cost_of(todo[id])
+                spent += cost_of(todo[id])
             remaining = _clock((time.time() - start) * left / spent) if spent else "0:00:00"
             bar.set_postfix(left=remaining, refresh=False)
             bar.update()
