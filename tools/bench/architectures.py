@@ -56,9 +56,7 @@ LENGTHS = dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max
 SMALL = WIDTHS | DEPTHS | HEADS | PARTS | LENGTHS | dict(vocab_size=VOCAB)
 #: what some configurations need beside
 ALSO = dict(mamba2=dict(num_heads=8, head_dim=8, n_groups=2), esm=dict(pad_token_id=1), funnel=dict(block_sizes=[2, 2]),
-            gpt_neo=dict(attention_types=[[["global", "local"], 1]]), deepseek_v2=dict(num_key_value_heads=4),
-            deepseek_v3=dict(num_key_value_heads=4), minicpm3=dict(num_key_value_heads=4),
-            glm4_moe_lite=dict(num_key_value_heads=4))
+            gpt_neo=dict(attention_types=[[["global", "local"], 1]]))
 
 
 def types() -> list[str]:
@@ -75,6 +73,7 @@ def small_config(kind: type):
     for name, default in dict(bos_token_id=1, eos_token_id=2, pad_token_id=0).items():
         if isinstance(stated.get(name), list): chosen[name] = default
         elif isinstance(stated.get(name), int) and not 0 <= stated[name] < VOCAB: chosen[name] = default
+    if "kv_lora_rank" in stated: chosen["num_key_value_heads"] = HEADS["n_head"]
     for name in getattr(kind, "sub_configs", None) or {}:
         if getattr(start, name, None) is not None: chosen[name] = small_config(type(getattr(start, name)))
     return kind(**chosen | ALSO.get(kind.model_type, {}))
@@ -118,7 +117,7 @@ def check_padding(folder: Path, model) -> dict:
         alone = torch.cat([model.features(part) for _, part in batch.split(1)])
         order = torch.cat([at for at, _ in batch.split(1)])
         filled = model.features(replace(batch, input_ids=other))
-    return dict(width=together.shape[1], pooling=model.pooling, mask=model.needs_mask,
+    return dict(width=together.shape[1], pooling=model.pooling, layout=model.layout.name,
                 padding=max(relative(alone, together[order]), relative(filled, together)))
 
 

@@ -25,7 +25,7 @@ from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from ..data.runtime import DTYPES, ConfigError, Execution, autocast, check_choice, quiet_hub
+from ..data.runtime import DTYPES, ConfigError, Execution, Recent, autocast, check_choice, quiet_hub
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
@@ -341,8 +341,8 @@ def _check_found(model, spec, found):
     missing = sorted(name for name in _used(model, found["missing_keys"]))
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ConfigError(f"The weights of {spec.name!r} lack {missing[0]}{more}, which would stay random: give the "
-                          f"weights that belong to its config.json, a {type(model).__name__} or a larger model of it.")
+        raise ConfigError(f"The weights of {spec.name!r} lack {missing[0]}{more}, which would stay random: give a "
+                          f"checkpoint of {type(model).__name__} whose weights and config.json belong together.")
     plain = {re.sub(r"\d+", "#", name) for name, _ in model.named_parameters()}
     extra = [name for name in found["unexpected_keys"]
              if any(re.sub(r"\d+", "#", name).endswith(one) for one in plain if "#" in one)]
@@ -417,11 +417,19 @@ def context_length(
     n = next((n for key in stated if (n := getattr(config, key, None))), None)
     pad = getattr(config, "pad_token_id", None)
     if not n or pad is None or getattr(config, "auto_map", None): return n
+    behind = _behind.get(whole.to_json_string(), lambda: _counts_from_padding(whole, n))
+    return n - pad - 1 if behind else n
+
+
+_behind = Recent(64)   # configuration -> whether its positions begin behind the padding id
+
+
+def _counts_from_padding(config, n):
+    "Whether the table of n positions counts from behind the padding id: then this id is a row of it."
     from transformers import AutoModel
-    with torch.device("meta"): model = AutoModel.from_config(whole)           # shapes, no numbers
+    with torch.device("meta"): model = AutoModel.from_config(config)          # shapes, no numbers
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m is not model.get_input_embeddings()]
-    behind = any(m.num_embeddings == n and m.padding_idx is not None for m in tables)
-    return n - pad - 1 if behind else n                # such a table counts positions from behind the padding id
+    return any(m.num_embeddings == n and m.padding_idx is not None for m in tables)
 
 
 def vocabulary_size(
@@ -563,7 +571,9 @@ def ask_backbone(
     ids = torch.tensor([[1, 2, 3], [1, 2, 0]], device=device)
     kind = type(backbone).__name__
     try:
-        with _evaluating(backbone): hidden = getattr(backbone(input_ids=ids), "last_hidden_state", None)
+        with _evaluating(backbone):
+            options = dict(use_cache=False) if is_causal(backbone.config) else {}
+            hidden = getattr(backbone(input_ids=ids, **options), "last_hidden_state", None)
     except Exception as e:                               # of whatever kind: each architecture has its own
         raise ConfigError(f"{kind} does not read texts alone ({type(e).__name__}: {str(e).splitlines()[0]}): "
                           "give a model of texts.") from e
@@ -949,7 +959,7 @@ def load_language_model(
                           "prompting and generative fine-tuning need a causal model.")
     lm = _load_weights("AutoModelForCausalLM", spec, config, execution, dtype=DTYPES[dtype][0]).to(execution.place)
     if ask_backbone(lm.base_model).looks_ahead:
-        raise ConfigError(f"Model {spec.name!r} attends to both sides, as its weights are read by "
-                          f"{type(lm).__name__}, so it predicts no next token: give a causal model.")
+        raise ConfigError(f"Model {spec.name!r} attends to both sides, so as {type(lm).__name__} it predicts no next "
+                          "token: give a causal model.")
     _recompute(lm, spec, execution)
     return LanguageModel(_without_padding_warning(lm), dtype)
