@@ -125,7 +125,8 @@ def check_examples():
 CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
     "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
-    "hub": check_hub, "examples": check_examples, "damage": check_damage, "kills": check_kills,
+    "hub": check_hub, "examples": check_examples, "damage": check_damage,
+    "kills": check_kills,
 }
 
 
