@@ -488,7 +488,8 @@ def find_layout(
             except Exception as e:          # a model may refuse a layout in any way
                 if out_of_memory(e): raise
                 exact = False
-            if exact and (name != "blocks" or _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)):
+            long = name == "blocks" or layout.packs and (context or WIDTH) < WIDTH     # a lane may exceed the context
+            if exact and (not long or _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)):
                 return layout
     return Layout("alone")
 
