@@ -55,7 +55,9 @@ LENGTHS = dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max
                          "max_sequence_length", "context_length"), 64)
 SMALL = WIDTHS | DEPTHS | HEADS | PARTS | LENGTHS | dict(vocab_size=VOCAB)
 #: what some configurations need beside
+TURNED = dict(rope_parameters=dict(rope_type="default", rope_theta=1e4, mrope_section=[2, 1, 1]))
 ALSO = dict(mamba2=dict(num_heads=8, head_dim=8, n_groups=2), esm=dict(pad_token_id=1), squeezebert=dict(embedding_size=32),
+            qwen2_vl_text=TURNED, qwen2_5_vl_text=TURNED, glm4v_text=TURNED, paddleocr_vl_text=TURNED,
             gpt_neo=dict(attention_types=[[["global", "local"], 1]]))
 
 
@@ -73,9 +75,6 @@ def small_config(kind: type):
     for name, default in dict(bos_token_id=1, eos_token_id=2, pad_token_id=0).items():
         if isinstance(stated.get(name), list): chosen[name] = default
         elif isinstance(stated.get(name), int) and not 0 <= stated[name] < VOCAB: chosen[name] = default
-    if "mrope_section" in (turned := stated.get("rope_parameters") or {}):
-        pairs = int(4 * turned.get("partial_rotary_factor", 1))                    # of numbers that are turned
-        chosen["rope_parameters"] = turned | dict(mrope_section=[pairs - 2 * (pairs // 3), pairs // 3, pairs // 3])
     if "kv_lora_rank" in stated: chosen["num_key_value_heads"] = HEADS["n_head"]
     for name in getattr(kind, "sub_configs", None) or {}:
         if getattr(start, name, None) is not None: chosen[name] = small_config(type(getattr(start, name)))

@@ -484,13 +484,14 @@ def find_layout(
     for name in names:
         for start in {0, (pad_id or -1) + 1} if name == "blocks" else {0}:
             layout = Layout(name, start)
-            try: exact = _reads(outputs, layout, alone, (first, second, third), vocabulary, half)
+            try:
+                exact = _reads(outputs, layout, alone, (first, second, third), vocabulary, half)
+                if exact and (name == "blocks" or layout.packs and (context or WIDTH) < WIDTH):  # lanes over the context
+                    exact = _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)
             except Exception as e:          # a model may refuse a layout in any way
                 if out_of_memory(e): raise
                 exact = False
-            long = name == "blocks" or layout.packs and (context or WIDTH) < WIDTH     # a lane may exceed the context
-            if exact and (not long or _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)):
-                return layout
+            if exact: return layout
     return Layout("alone")
 
 

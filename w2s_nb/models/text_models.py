@@ -429,8 +429,9 @@ def _counts_from_padding(config, n):
     "Whether the table of n positions counts from behind the padding id: then this id is a row of it."
     from transformers import AutoModel
     with torch.device("meta"): model = AutoModel.from_config(config)          # shapes, no numbers
-    tables = [m for m in model.modules() if getattr(m, "padding_idx", None) is not None]
-    return any(len(m.weight) == n and m is not model.get_input_embeddings() for m in tables)
+    tables = [m.weight for m in model.modules() if getattr(m, "padding_idx", None) is not None and hasattr(m, "weight")]
+    words = getattr(model.get_input_embeddings(), "weight", None)
+    return any(len(table) == n and table is not words for table in tables)
 
 
 def vocabulary_size(
