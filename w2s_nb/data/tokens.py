@@ -180,7 +180,7 @@ def within_vocabulary(
             beyond = part.flat[start:start + length]
             if (beyond >= size).any():
                 token = tokenizer.convert_ids_to_tokens(int(beyond[beyond >= size][0]))
-                raise ConfigError(f"Row {part.ids[i]!r} has the token {token!r}, and {name!r} has vectors for {size} "
+                raise ConfigError(f"Row {str(part.ids[i])!r} has the token {token!r}, and {name!r} has vectors for {size} "
                                   "tokens only: it was added to the tokenizer alone. Resize the model "
                                   "(resize_token_embeddings, save_pretrained), or give the tokenizer without it.")
     if tokens.pad_id < size: return tokens
