@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUMMARY', 'HOLD_SECONDS', 'Run', 'load_run', 'run_path', 'is_stored', 'Busy', 'Lost', 'hold_file', 'lease_of', 'Hold',
-           'held', 'holder_text', 'new_folder', 'finish_move', 'write_run', 'run_sync']
+           'held', 'holder_text', 'new_folder', 'checkpoint_folder', 'finish_move', 'write_run', 'run_sync']
 
 # %% ../../nbs/5_runs/51_store.ipynb #store003
 import json
@@ -55,6 +55,16 @@ class Run:
         if self.config.pooling: spec = replace(spec, pooling=self.config.pooling)
         execution = Execution(device=device and str(device), trust_remote_code=trust_remote_code)
         return kind.load(self.path / "model", spec, self.config.dtype, execution)
+
+    def predict(self, data, execution: Execution = Execution()):
+        "Classes and probabilities for new rows: `w2s_nb.runs.use.predict`."
+        from w2s_nb.runs.use import predict
+        return predict(self, data, execution)
+
+    def export(self, folder: str | Path) -> Path:
+        "Write a model that transformers opens with its head in place: `w2s_nb.runs.use.export_model`."
+        from w2s_nb.runs.use import export_model
+        return export_model(self, folder)
 
     def row(self) -> dict:
         "The run as a row of a table: its main settings, and its test accuracy with standard error, interval and n."
@@ -116,7 +126,7 @@ def run_path(
     root: str | Path = "results",   # folder of stored runs
 ) -> Path:
     "Where the run is stored: root/TASK/NAME."
-    return Path(root) / slug(run.config.task) / run.name
+    return Path(root).expanduser() / slug(run.config.task) / run.name
 
 
 def is_stored(
@@ -241,6 +251,13 @@ def _move_into_place(new, path):
     if path.exists(): path.rename(_older(path))
     new.rename(path)
     shutil.rmtree(_older(path), ignore_errors=True)
+
+
+def checkpoint_folder(
+    path: Path,  # folder of a run
+) -> Path:
+    "Where checkpoints of the run are while it is trained."
+    return path.with_name(f".{path.name}.checkpoint")
 
 
 def finish_move(
