@@ -56,16 +56,6 @@ class Run:
         execution = Execution(device=device and str(device), trust_remote_code=trust_remote_code)
         return kind.load(self.path / "model", spec, self.config.dtype, execution)
 
-    def predict(self, data, execution: Execution = Execution()):
-        "Classes and probabilities for new rows: `w2s_nb.runs.use.predict`."
-        from w2s_nb.runs.use import predict
-        return predict(self, data, execution)
-
-    def export(self, folder: str | Path) -> Path:
-        "Write a model that transformers opens with its head in place: `w2s_nb.runs.use.export_model`."
-        from w2s_nb.runs.use import export_model
-        return export_model(self, folder)
-
     def row(self) -> dict:
         "The run as a row of a table: its main settings, and its test accuracy with standard error, interval and n."
         c = self.config
