@@ -23,7 +23,7 @@ from ..data.tokens import batch_order
 from ..learning.labels import Labeled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
-from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, fuse, knn_probe, linear_probe,
+from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, knn_probe, linear_probe,
                                     make_probe, put_head)
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..learning.training import check_steps, fit, language_loss, make_stepper, predict_logits, watch
@@ -438,7 +438,6 @@ def learn(
         x = p.run.kind.features(learner.model, train, "last", None, execution)
         put_head(learner.model, solve(config, x, train.labels, execution=execution))
     stepper = make_stepper(learner.model, len(order), config)
-    if isinstance(learner.model, ProbeModel) and learner.model.head.bias is not None: fuse(stepper.optimizer)
     loss = partial(LOSSES[config.loss], **config.loss_options)
     batches = (learner.batch(train, index) for index in order)
     records = fit(learner.model, batches, len(order), loss, stepper, execution.room(training=True),
