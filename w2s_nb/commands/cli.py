@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SPELLED', 'NOT_TYPED', 'ALIASES', 'DATASETS', 'LOSS', 'FOLDERS', 'TRAIN', 'SWEEP', 'WEAK_TO_STRONG', 'TABLE', 'PLOT',
-           'TYPES', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse', 'run_settings',
-           'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'supervisor_command', 'w2s_sweep',
-           'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong', 'weak_to_strong_configs', 'w2s_table',
-           'w2s_plot']
+           'TYPES', 'AUDIT', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse',
+           'run_settings', 'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'failed_text',
+           'supervisor_command', 'w2s_sweep', 'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong',
+           'weak_to_strong_configs', 'w2s_table', 'w2s_plot', 'w2s_audit']
 
 # %% ../../nbs/7_commands/70_cli.ipynb #d4735e3a
 import argparse
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from ..data.settings import Setting, declared
+from ..runs.settings import Setting, declared
 
 # %% ../../nbs/7_commands/70_cli.ipynb #ef2d127d
 @dataclass(frozen=True)
@@ -54,8 +54,11 @@ NOT_TYPED = frozenset(("task", "model", "teacher", "weak_labels", "train_half", 
 ALIASES = dict(ds_names=("ds_name",), losses=("loss",), seeds=("seed",), transfer_loss=("loss", "transfer_losses"))
 
 # %% ../../nbs/7_commands/70_cli.ipynb #tra1nopt
-DATASETS = ("sciq, boolq, cosmos_qa, anthropic_hh, anthropic_hh_pairs, amazon_polarity, "
-            "or a built-in one such as micro-reviews")
+DATASETS = ("anthropic_hh, anthropic_hh_pairs, amazon_polarity, one of the paper's tasks (boolq, cosmos_qa, dream, "
+            "ethics-justice, ethics-deontology, ethics-virtue, ethics-utilitarianism, anli-r2, cola, sst2, hellaswag, "
+            "mc_taco, openbookqa, paws, quail, piqa, quartz, sciq, social_i_qa, multirc, wic, twitter-sentiment), "
+            "imdb, sst5, ag_news, arc, or a built-in one such as micro-reviews; a sweep takes paper-nlp for all 22 of "
+            "the paper, and micro for the five built-in ones")
 LOSS = "xent, logconf, product, … (the docs list all losses)"
 
 FOLDERS = (
@@ -331,7 +334,7 @@ def _train(t):
     if teacher: _check_stored(teacher, t)
     config = RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path)
     run = train_run(config, root_of(t), **run_execution(t))
-    print(f"{run}\n{run.path}{dropped_text([run])}")
+    print(f"{run}\n{run.path}{dropped_text([run])}{failed_text([run])}")
 
 
 def _check_stored(teacher, t):
@@ -360,6 +363,18 @@ def dropped_text(
         lines[c.task, c.model, c.max_ctx] = (f"\n{c.task}, {c.model}: {counts} rows left out, since they have at least "
                                              f"{c.max_ctx} tokens, or more than the model can read")
     return "".join(lines.values())
+
+
+def failed_text(
+    runs: list,  # of one command
+) -> str:
+    "A sentence for every run that failed, and what to do; empty if none did."
+    import warnings
+    from w2s_nb import results_table
+    from w2s_nb.results.failures import failures_text
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                      # a run alone has no ceiling
+        return failures_text(results_table(runs))
 
 
 def supervisor_command(
@@ -406,9 +421,10 @@ def report(
     table,         # of `results_table`
     folder: Path,  # where results.csv and transfer.html go
 ) -> None:
-    "Print the accuracies and the median PGR of a table, and write the table and its plot."
+    "Print the accuracies, the median PGR and the failed runs of a table, and write the table and its plot."
     from w2s_nb import plot_transfer, save_figure, save_table
-    print(accuracy_text(table) + medians_text(table))
+    from w2s_nb.results.failures import failures_text
+    print(accuracy_text(table) + medians_text(table) + failures_text(table))
     written = [folder / "results.csv"]
     save_table(table, written[0])
     if table.model.nunique() > 1:
@@ -433,8 +449,10 @@ def medians_text(
 def accuracy_text(
     table,  # of `results_table`
 ) -> str:
-    "Mean test accuracy by task and loss over seeds, with a row per student and a column per supervisor."
+    "Mean accuracy by task and loss, a row per student, a column per supervisor; a line where seeds disagree."
+    from w2s_nb.results.failures import spread_text
     from w2s_nb.results.tables import short_names
+    from w2s_nb.results.transfer import seeds_disagree
     truth = "ground truth, " + table.train_half.fillna("weak") + " half"
     names = short_names([*table.model, *table.teacher.dropna()])
     short = table.assign(model=table.model.map(names), learned=table.teacher.map(names).fillna(truth))
@@ -445,9 +463,14 @@ def accuracy_text(
         wide = part.pivot_table(index="model", columns="learned", values="accuracy", aggfunc="mean")
         wide = wide.reindex(index=[name for name in order if name in wide.index],
                             columns=[name for name in order if name in wide.columns])
-        text = wide.map("{:.3f}".format, na_action="ignore").fillna("").to_string(index_names=False)
-        blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); "
-                      f"rows learn from columns\n{text}")
+        shown = wide.map("{:.3f}".format, na_action="ignore").fillna("")
+        notes = []
+        for (model, learned), runs in part.groupby(["model", "learned"], sort=False):
+            if not seeds_disagree(runs.accuracy): continue
+            shown.loc[model, learned] += "*"
+            notes.append(f"\n* {model} from {learned}: {spread_text(runs)}")
+        blocks.append(f"\n{task}, {loss}: test accuracy, mean of {part.seed.nunique()} seed(s); rows learn from "
+                      "columns\n" + shown.to_string(index_names=False) + "".join(notes))
     return "\n".join(blocks)
 
 # %% ../../nbs/7_commands/70_cli.ipynb #6f4b6612
@@ -511,7 +534,7 @@ def _weak_to_strong(t):
     run_id = runs[2].path.name.rpartition("-")[2]
     path = root_of(t) / f"{pair}-{slug(o.ds_name)}-s{o.seed}-{run_id}.json"
     path.write_text(json.dumps(found, indent=1), encoding="utf8")
-    print("\n".join(f"{key}: {value}" for key, value in found.items()))
+    print("\n".join(f"{key}: {value}" for key, value in found.items()) + failed_text(runs))
 
 # %% ../../nbs/7_commands/70_cli.ipynb #b7a56873
 def w2s_table(
@@ -524,9 +547,10 @@ def w2s_table(
 
 def _table(t):
     from w2s_nb import results_table, save_table
+    from w2s_nb.results.failures import failures_text
     from w2s_nb.results.pgr import compact
     table = results_table(t.own.results_folder, ceiling=t.own.ceiling)
-    print(compact(table).to_string(index=False) + medians_text(table))
+    print(compact(table).to_string(index=False) + medians_text(table) + failures_text(table))
     if t.own.out: save_table(table, t.own.out)
 
 
@@ -554,3 +578,37 @@ def _plot(t):
     drawn |= {name: FIGURES[name](some, theme=o.theme) for name in o.figures if name != "transfer"}
     for (name, fig), ending in itertools.product(drawn.items(), o.formats):
         print(save_figure(fig, Path(o.out) / f"{name}.{ending}"))
+
+# %% ../../nbs/7_commands/70_cli.ipynb #audit002
+AUDIT = Command("w2s_audit", "Look for rows that give labels away, repeat each other, or can be solved by counting.", (
+    option("ds_names", "list[str]", ["sciq"], DATASETS),
+    option("data_dir", "str | None", None, "folder of local rows, NAME/SPLIT.jsonl"),
+    option("n_docs", "int | None", None, "training rows; the task's own number if left out"),
+    option("n_test_docs", "int | None", None, "test rows; the task's own number if left out"),
+    option("seed", "int", 0, "seed of the coin and of the halves"),
+    option("max_ctx", "int | None", None, "also count rows with more words and signs than that"),
+    option("out", "str | None", None, "write the table to a .csv file too")), runs=False)
+
+
+def w2s_audit(
+    argv: list[str] | None = None,  # words after the command; None: sys.argv
+) -> None:
+    "The command `w2s_audit`: a table for each task, and a sentence for what was found."
+    typed = parse(AUDIT, argv)
+    ends_clearly(lambda: _audit(typed.own))
+
+
+def _audit(o):
+    import pandas as pd
+    from w2s_nb.data.paper_tasks import named_tasks
+    from w2s_nb.data.rows import DataSettings
+    from w2s_nb.data.runtime import Execution
+    from w2s_nb.measuring.audit import audit_task
+    settings = DataSettings(n_docs=o.n_docs, n_test_docs=o.n_test_docs, seed=o.seed)
+    execution = Execution(data_dir=o.data_dir)
+    audits = [audit_task(name, settings, o.max_ctx, execution=execution) for name in named_tasks(o.ds_names)]
+    for audit in audits:
+        print(audit.table.drop(columns="what").to_string(float_format="{:.3f}".format, na_rep=""))
+        for check, found in audit.findings.iterrows():
+            print(f"{audit.task}: {found.verdict}: {check}: {found.value:.1%} of {found.n:,} {found.what}")
+    if o.out: pd.concat({audit.task: audit.table for audit in audits}, names=["task"]).to_csv(o.out)

@@ -179,8 +179,9 @@ def _beside(f, index, half):
         ceiling_differs=different if ceiling else ())
 
 # %% ../../nbs/6_results/62_collect.ipynb #785f3ec7
-_MEASURES = ("accuracy", "se", "low", "high", "n", "majority", "auroc", "auroc_se", "calibration_error",
-             "calibration_error_se", "agreement", "agreement_se", "agreement_supervisor_right",
+_MEASURES = ("accuracy", "se", "low", "high", "n", "majority", "inverted", "collapsed", "beats_majority",
+             "auroc", "auroc_se", "calibration_error", "calibration_error_se", "agreement", "agreement_se",
+             "agreement_supervisor_right",
              "agreement_supervisor_right_se", "agreement_supervisor_wrong", "agreement_supervisor_wrong_se")
 COLUMNS = ("task", "model", "n_params", "chain", "chain_losses", "teacher", "loss", "seed", "train_half", *_MEASURES,
            "shared_accuracy", "weak_accuracy", "ceiling_accuracy", "n_shared", "ceiling", "ceiling_differs", "pgr",

@@ -157,7 +157,7 @@ def _method_apart(table):
 def seed_means(
     table: pd.DataFrame,      # of `for_drawing`
     value: str = "accuracy",  # column
-) -> pd.DataFrame:            # model, curve, method, y, low, high, hover
+) -> pd.DataFrame:            # model, curve, method, y, low, high, hover, seeds
     "Points to draw: means over seeds; of several tasks the median of their means."
     table = table.assign(method=_method_apart(table))
     means = average(table, ["task", "model", "curve", "method"], value).rename(columns={value: "y"})
@@ -166,7 +166,7 @@ def seed_means(
     for key, g in means.groupby(["model", "curve", "method"], sort=False, dropna=False):
         lines = [f"<b>{g.y.median():.4f}</b>, median over {len(g)} tasks"]
         lines += [*(f"{t}: {y:.4f}" for t, y in zip(g.task, g.y)), g.hover.iloc[0].split("<br>")[0]]
-        point = dict(y=g.y.median(), low=np.nan, high=np.nan, hover="<br>".join(lines))
+        point = dict(y=g.y.median(), low=np.nan, high=np.nan, hover="<br>".join(lines), seeds=())
         rows.append(dict(zip(("model", "curve", "method"), key)) | point)
     return pd.DataFrame(rows)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
+from ..data.paper_tasks import named_tasks
 from ..data.runtime import ConfigError, Execution, as_declared, check_choice, is_interactive, slug
 from ..learning.labels import LabelSettings, label_needs
 from ..models.ladder import MICRO_LADDER
@@ -70,7 +71,7 @@ def check_lists(
 
 def plan(
     model_sizes: Sequence[str],            # models, smallest first
-    ds_names: Sequence[str],               # tasks
+    ds_names: Sequence[str],               # tasks, or groups of tasks: "paper-nlp", "micro"
     losses: Sequence[str] = ("xent",),     # losses of the students
     seeds: Sequence[int] = (0, 1, 2),      # repetitions: each seed draws rows, halves and order anew
     ceiling: str = "weak",                 # half that ceilings learn: "weak" as in [O], or "transfer" as in [B]
@@ -81,6 +82,7 @@ def plan(
     "Every run of a sweep, supervisors before students."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
     check_lists(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds)
+    ds_names = named_tasks(ds_names)
     model_sizes = [as_declared("model", model, "str") for model in model_sizes]
     theirs = [f.name for f in fields(RunConfig) if f.name not in ("model", *ROW_SETTINGS)]
     for name in students_only: check_choice("setting of students only", name, theirs)
