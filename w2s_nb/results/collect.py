@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..data.runtime import ConfigError, check_choice
 from ..measuring.evaluation import agreement, join, pgr
+from ..models.checkpoints import by_number
 from .found import (PREDICTIONS, Answers, agreement_columns, find_runs, full_config, read_run,
                                   with_one_name)
 from .tables import SETTINGS, as_value, goes_without_saying, restored, settings_of, varying
@@ -208,7 +209,8 @@ def _rank(name, value):
 def _sorted(table):
     "By task, size, supervisor's size, loss, settings, seed: no folder listing decides the order."
     size, columns = dict(zip(table.model, table.n_params.fillna(0))), varying(table)
-    keys = [(r.task, size[r.model], r.model, [size.get(m, 0) for m in r.chain], r.chain, r.chain_losses,
+    keys = [(r.task, size[r.model], by_number(r.model), [size.get(m, 0) for m in r.chain],
+             [by_number(m) for m in r.chain], r.chain_losses,
              r.loss != "xent", r.loss, [_rank(c, getattr(r, c)) for c in columns], r.seed, r.train_half, r.path)
             for r in table.itertuples()]
     return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)

@@ -138,9 +138,10 @@ def size_axis(
     table: pd.DataFrame,   # with columns model and n_params; where a size is missing, all that `model_order` needs
     short: bool = False,   # sizes alone, without the models' names
 ) -> tuple[dict, dict]:    # model -> place, place -> label
-    "Places of models on a horizontal axis: the logarithm of the size, or the rank where a size is not known."
+    "Places of models on a horizontal axis: the logarithm of the size, or the rank if it is not known or the same."
     size, names = table.groupby("model").n_params.max(), short_names(table.model)
-    if size.isna().any() or (size <= 0).any():
+    of_one_size = size.nunique() == 1 < len(size)                    # checkpoints of one model
+    if size.isna().any() or (size <= 0).any() or of_one_size:
         place = {m: float(i) for i, m in enumerate(model_order(table))}
         return place, {x: names[m] for m, x in place.items()}
     place, labels = {m: float(np.log10(n)) for m, n in size.items()}, {}

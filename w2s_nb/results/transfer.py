@@ -15,6 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ..data.runtime import ConfigError, check_choice
+from ..models.checkpoints import by_number
 from .collect import as_table
 from .drawing import (LINE, NAIVE, THEMES, Look, add_curve, add_legend, band_shade, label_ticks,
                                     method_styles, new_page, supervisor_colors, text_width)
@@ -54,7 +55,7 @@ def model_order(
     "Students and ground-truth models, smallest first; by ground-truth accuracy if a size is not known."
     size = table.groupby("model").n_params.max()
     if size.isna().any(): size = table[table.teacher.isna()].groupby("model").accuracy.mean().reindex(size.index)
-    return sorted(size.index, key=lambda m: (size[m], m))
+    return sorted(size.index, key=lambda m: (size[m], by_number(m)))
 
 
 def curve_order(
