@@ -197,6 +197,9 @@ def _fitting(rows, tokenizer, max_ctx):
         tokens = Tokens(ids, flat, offsets[:-1], np.diff(offsets), labels, (), pad_id, other=tokens)
     length = tokens.longest
     shortest = np.minimum(tokens.lengths, tokens.other.lengths) if tokens.other else tokens.lengths
+    if len(rows) and not shortest.any():
+        raise ConfigError(f"None of the {len(rows)} rows has a token: in the first, {ids[0]}, the tokenizer finds "
+                          "none. Check the column of the texts.")
     special = np.array(sorted(set(getattr(tokenizer, "all_special_ids", ()))))
     if len(tokens.flat) and np.isin(tokens.flat, special).all():
         raise ConfigError(f"The tokenizer knows no word of these {len(rows)} rows: every token is special or unknown. "
