@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from datasets import Dataset, load_from_disk
+import pyarrow as pa
+from datasets import Dataset
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from ..data.files import MANIFEST, check_manifest, clear_disk_errors, write_manifest
@@ -102,13 +103,18 @@ def load_run(
                           "Train it, or look for it with results_table.")
     check_manifest(path, but=("model/",))      # weights are checked when they are loaded
     config, summary = (json.loads((path / name).read_text(encoding="utf8")) for name in ("config.json", SUMMARY))
-    labels = load_from_disk(str(path / "weak_labels")).with_format("numpy")
-    transfer = Predictions(labels["id"][:], labels["logits"][:], labels["gt_soft_label"][:])
+    transfer = _read_labels(path / "weak_labels")
     history = [json.loads(line) for line in (path / "log.jsonl").read_text(encoding="utf8").splitlines()]
     test = Predictions.load(path / "test_predictions.parquet")
     file = path / "heldout_predictions.parquet"
     heldout = Predictions.load(file) if file.is_file() else None
     return Run(config_from_dict(config), path, test, transfer, history, summary, heldout)
+
+
+def _read_labels(folder):
+    "Weak labels of a dataset on disk, without what `load_from_disk` does around reading."
+    parts = [pa.ipc.open_stream(str(file)).read_all() for file in sorted(folder.glob("data-*.arrow"))]
+    return Predictions.from_table(pa.concat_tables(parts).select(["id", "logits", "gt_soft_label"]), truth="gt_soft_label")
 
 
 def run_path(
