@@ -33,7 +33,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..data.tokens import LAYOUTS, Batch, Laid, Layout, find_layout, in_layout
+from ..data.tokens import LAYOUTS, WIDTH, Batch, Laid, Layout, find_layout, in_layout
 from .ladder import MICRO_LADDER
 
 # %% ../../nbs/2_models/21_text_models.ipynb #e7f6c011
@@ -623,8 +623,10 @@ def ask_layout(
     words = getattr(model, "get_input_embeddings", lambda: None)()
     vocabulary = len(words.weight) if hasattr(words, "weight") else config.vocab_size
     with _evaluating(model), torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
-        return find_layout(outputs, vocabulary, getattr(config, "pad_token_id", None), context_length(config),
-                           weight.dtype.itemsize < 4, weight.device, tuple(names))
+        found = find_layout(outputs, vocabulary, getattr(config, "pad_token_id", None), context_length(config),
+                            weight.dtype.itemsize < 4, weight.device, tuple(names))
+    width = words.weight.shape[1] if hasattr(words, "weight") else WIDTH      # attention costs width / 6D of the rest
+    return replace(found, width=min(max(width, 64), WIDTH))
 
 # %% ../../nbs/2_models/21_text_models.ipynb #9400f1b2
 class Classifier(nn.Module):
