@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from datasets import Dataset, load_from_disk
+import pyarrow as pa
+from datasets import Dataset
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from ..data.files import MANIFEST, check_manifest, clear_disk_errors, write_manifest
@@ -55,16 +56,6 @@ class Run:
         if self.config.pooling: spec = replace(spec, pooling=self.config.pooling)
         execution = Execution(device=device and str(device), trust_remote_code=trust_remote_code)
         return kind.load(self.path / "model", spec, self.config.dtype, execution)
-
-    def predict(self, data, execution: Execution = Execution()):
-        "Classes and probabilities for new rows: `w2s_nb.runs.use.predict`."
-        from w2s_nb.runs.use import predict
-        return predict(self, data, execution)
-
-    def export(self, folder: str | Path) -> Path:
-        "Write a model that transformers opens with its head in place: `w2s_nb.runs.use.export_model`."
-        from w2s_nb.runs.use import export_model
-        return export_model(self, folder)
 
     def row(self) -> dict:
         "The run as a row of a table: its main settings, and its test accuracy with standard error, interval and n."
@@ -112,13 +103,18 @@ def load_run(
                           "Train it, or look for it with results_table.")
     check_manifest(path, but=("model/",))      # weights are checked when they are loaded
     config, summary = (json.loads((path / name).read_text(encoding="utf8")) for name in ("config.json", SUMMARY))
-    labels = load_from_disk(str(path / "weak_labels")).with_format("numpy")
-    transfer = Predictions(labels["id"][:], labels["logits"][:], labels["gt_soft_label"][:])
+    transfer = _read_labels(path / "weak_labels")
     history = [json.loads(line) for line in (path / "log.jsonl").read_text(encoding="utf8").splitlines()]
     test = Predictions.load(path / "test_predictions.parquet")
     file = path / "heldout_predictions.parquet"
     heldout = Predictions.load(file) if file.is_file() else None
     return Run(config_from_dict(config), path, test, transfer, history, summary, heldout)
+
+
+def _read_labels(folder):
+    "Weak labels of a dataset on disk, without what `load_from_disk` does around reading."
+    parts = [pa.ipc.open_stream(str(file)).read_all() for file in sorted(folder.glob("data-*.arrow"))]
+    return Predictions.from_table(pa.concat_tables(parts).select(["id", "logits", "gt_soft_label"]), truth="gt_soft_label")
 
 
 def run_path(
