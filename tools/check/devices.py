@@ -34,6 +34,7 @@ import peft                       # noqa: F401, E402   after the package
 from transformers import GPT2Config, GPT2Model   # noqa: E402
 
 MOST, SHARE = 1e-5, 0.65
+NO_DROPOUT = dict(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
 FEW = dict(n_docs=200, n_test_docs=60)
 TEACHER = RunConfig("micro-grammar", "micro-8k", **FEW)
 TUNES = ("full", "lora", "probe")
@@ -81,7 +82,8 @@ def same_logits(home, tune, loss, how):
     moved = max((weights[0][name] - weights[1][name]).abs().max().item() for name in weights[0])
     if one.path.name != two.path.name: found.append("another name")
     if far > MOST: found.append(f"logits differ by {far:.1e}")
-    print(f"{how}, {tune}, {loss}: logits differ by {far:.1e}, weights by {moved:.1e}, {len(two.history)} steps", flush=True)
+    differ = f"logits differ by {far:.1e}, weights by {moved:.1e}"
+    print(f"{how}, {tune}, {loss}: {differ}, {len(two.history)} steps", flush=True)
     return ", ".join(found)
 
 
@@ -92,7 +94,7 @@ def peak(how, n, folder):
         begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         join_processes(execution)
         torch.manual_seed(0)
-        shape = dict(vocab_size=64, n_positions=32, n_embd=1024, n_layer=6, n_head=4)
+        shape = dict(vocab_size=64, n_positions=32, n_embd=512, n_layer=24, n_head=4) | NO_DROPOUT
         model = spread(Classifier(GPT2Model(GPT2Config(**shape)), 2), execution)
         rng, lengths = np.random.default_rng(0), np.full(8, 8)
         tokens = Tokens(np.array([f"{i}" for i in range(8)]), rng.integers(0, 64, 64).astype(np.int32),
