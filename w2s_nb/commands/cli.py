@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SPELLED', 'NOT_TYPED', 'ALIASES', 'DATASETS', 'LOSS', 'FOLDERS', 'TRAIN', 'SWEEP', 'WEAK_TO_STRONG', 'TABLE', 'PLOT',
-           'TYPES', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse', 'run_settings',
-           'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'supervisor_command', 'w2s_sweep',
-           'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong', 'weak_to_strong_configs', 'w2s_table',
-           'w2s_plot']
+           'TYPES', 'FEW_STEPS', 'Command', 'option', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse',
+           'run_settings', 'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'unmoved_text',
+           'supervisor_command', 'w2s_sweep', 'report', 'medians_text', 'accuracy_text', 'w2s_train_weak_to_strong',
+           'weak_to_strong_configs', 'w2s_table', 'w2s_plot']
 
 # %% ../../nbs/7_commands/70_cli.ipynb #d4735e3a
 import argparse
@@ -362,6 +362,24 @@ def dropped_text(
     return "".join(lines.values())
 
 
+FEW_STEPS = 50  # below this, a run that learned nothing may only have had too few steps
+
+
+def unmoved_text(
+    runs: list,  # of one command
+) -> str:
+    "A line for every model that ended no better than the most frequent class, and had few steps to do better."
+    lines = {}
+    for run in runs:
+        c, steps, right = run.config, run.summary["steps"], run.test.true_class
+        majority = max((right == k).mean() for k in set(right.tolist()))
+        if c.teacher or c.optimizer == "lbfgs" or not 0 < steps < FEW_STEPS or run.accuracy.value > majority: continue
+        lines.setdefault((c.task, c.model, steps), []).append(run.accuracy.value)
+    return "".join(f"\n{task}, {model}: {len(found)} run(s) of {steps} steps did not get above the majority class "
+                   f"(accuracy {max(found):.3f}): raise epochs or lr, or give more rows"
+                   for (task, model, steps), found in lines.items())
+
+
 def supervisor_command(
     typed: Typed,  # options of a student
 ) -> str:
@@ -399,7 +417,7 @@ def _sweep(t):
     print(f"{len(configs)} runs in {root_of(t)}", flush=True)
     runs = run_all(configs, root_of(t), o.workers, **run_execution(t))
     report(results_table(runs, ceiling=o.ceiling, oracle=settings.get("stop") == "oracle"), root_of(t))
-    if text := dropped_text(runs): print(text)
+    if text := dropped_text(runs) + unmoved_text(runs): print(text)
 
 
 def report(
