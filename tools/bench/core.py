@@ -42,11 +42,12 @@ def one_step(model_folder, rows, micro_batch, length):
     import resource
     from w2s_nb.learning.more_losses import LOSSES
     from w2s_nb.models.text_models import load_classifier, model_spec
+    from w2s_nb.data.runtime import Room
     from w2s_nb.learning.training import backward
     model, loss = load_classifier(model_spec(model_folder), 2), partial(LOSSES["logconf"], step_frac=0.5)
-    backward(model, batch_of(1, 8), loss, 1)                         # allocate gradients and libraries first
+    backward(model, batch_of(1, 8), loss, Room(rows=1))                         # allocate gradients and libraries first
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    backward(model, batch_of(rows, length), loss, micro_batch)
+    backward(model, batch_of(rows, length), loss, Room(rows=micro_batch))
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
@@ -73,13 +74,14 @@ def micro_batches(folder, length=128):
     "Time of a step: whole batch, against the exact gradient in micro-batches."
     from w2s_nb.learning.more_losses import LOSSES
     from w2s_nb.models.text_models import load_classifier, model_spec
+    from w2s_nb.data.runtime import Room
     from w2s_nb.learning.training import backward
     model, batch = load_classifier(model_spec(doll(folder / "speed", 128, 4, length)), 2), batch_of(32, length)
     for loss, rowwise in (("xent", True), ("logconf", False)):
         step = partial(backward, model, batch, partial(LOSSES[loss], step_frac=0.5))
-        whole = seconds(lambda: step(32, rowwise=rowwise))
+        whole = seconds(lambda: step(Room(rows=32), rowwise=rowwise))
         for size in (8, 4):
-            ratio = seconds(lambda: step(size, rowwise=rowwise)) / whole
+            ratio = seconds(lambda: step(Room(rows=size), rowwise=rowwise)) / whole
             print(f"  {loss:8} micro-batch {size}: {ratio:5.2f} × the whole batch at once")
 
 

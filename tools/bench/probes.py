@@ -43,7 +43,7 @@ def through_backbone(p, train, execution):
     from w2s_nb.runs.learn import fine_tuned
     kind, spec = p.run.kind, p.run.spec
     outputs = kind.outputs(train.labels.shape[1])
-    return fine_tuned(kind.classifier(spec, outputs, p.config, p.config.seed, None, execution), spec.eval_batch), {}
+    return fine_tuned(kind.classifier(spec, outputs, p.config, p.config.seed, None, execution), execution.room()), {}
 
 
 def timed(call):

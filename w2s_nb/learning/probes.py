@@ -57,11 +57,7 @@ class FeatureBatch:
 
     def __len__(self): return len(self.labels)
     def to(self, device): return FeatureBatch(self.x.to(device), self.labels.to(device))
-
-    def split(self, size: int) -> list[tuple[torch.Tensor, "FeatureBatch"]]:
-        "Micro-batches of at most `size` rows, each with the positions (b,) of its rows in this batch."
-        if size >= len(self): return [(torch.arange(len(self)), self)]
-        return [(at, FeatureBatch(self.x[at], self.labels[at])) for at in torch.arange(len(self)).split(size)]
+    def select(self, at): return FeatureBatch(self.x[at], self.labels[at])
 
 
 def feature_batches(
@@ -210,7 +206,7 @@ def adam_probe(
     if probe.bias: fuse(stepper.optimizer)
     loss_function = partial(LOSSES[loss.loss], **loss.loss_options)
     records = fit(model, feature_batches(x, labels, order), len(order), loss_function, stepper,
-                  execution.micro_batch, loss.loss in ROWWISE)
+                  execution.room(training=True), loss.loss in ROWWISE)
     history = list(records)
     return model.probe(optim.weight_decay), history
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..data.runtime import ConfigError, check_at_least
-from ..data.tokens import Tokens, length_buckets
+from ..data.runtime import READING, ConfigError, Room, check_at_least
+from ..data.tokens import Tokens, by_room
 from ..models.text_models import LanguageModel
 
 # %% ../../nbs/3_learning/35_prompts.ipynb #48672ea0
@@ -92,14 +92,17 @@ def prompt_logits(
     model: LanguageModel,            # with its language-model head
     prompts: Tokens,                 # N prompts
     answers: list[list[int]],        # the answers' tokens, a list for each class
-    batch_size: int = 32,            # prompts a forward pass
+    room: Room = READING,            # how many prompts at a time
 ) -> np.ndarray:                     # (N, C) float32
     "Log-probability that the next token is one of each class's answers."
     logits = np.empty((len(prompts), len(answers)), np.float32)
     device, was_training = model.head.weight.device, model.training
     model.eval()
-    for index in length_buckets(prompts.lengths, batch_size):
+
+    def asked(index):
         p = model.next_token(prompts.batch(index).to(device)).log_softmax(1)      # (b, V)
-        logits[index] = torch.stack([p[:, words].logsumexp(1) for words in answers], 1).cpu().numpy()
+        return torch.stack([p[:, words].logsumexp(1) for words in answers], 1).cpu().numpy()
+
+    for index, answered in by_room(prompts.lengths, room, asked): logits[index] = answered
     model.train(was_training)
     return logits

@@ -11,7 +11,7 @@ __all__ = ['OPTIMIZERS', 'SCHEDULES', 'STOPS', 'OptimSettings', 'make_optimizer'
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,8 +20,9 @@ from torch import nn
 from tqdm.auto import tqdm
 from tqdm.std import tqdm as plain_tqdm
 
-from ..data.runtime import ConfigError, check_at_least, check_choice, check_positive, is_interactive
-from ..data.tokens import Batch, Inputs, length_buckets
+from ..data.runtime import READING, ConfigError, Room, check_at_least, check_choice, check_positive
+from ..data.runtime import free_memory, is_interactive, out_of_memory
+from ..data.tokens import Batch, Inputs, by_room, parts_of, row_cost
 
 # %% ../../nbs/3_learning/32_training.ipynb #7902699b
 def _adafactor(params, lr, weight_decay):
@@ -151,23 +152,27 @@ def backward(
     model: nn.Module,       # batch -> logits (b, C)
     batch: Batch,           # the whole batch, B rows; of images a `PixelBatch`
     loss: Callable,         # (logits (B, C), labels (B, C)) -> scalar
-    micro_batch: int,       # rows in memory at a time
+    room: Room = Room(),    # how many rows are in memory at a time
     rowwise: bool = False,  # the loss is a mean over rows
     scale: Callable = lambda value: value,  # loss scaling, for fp16
 ) -> tuple[torch.Tensor, torch.Tensor]:  # loss (), logits (B, C), both detached
     "Add the gradient of the batch's loss to the parameters, exactly, with one micro-batch in memory at a time."
-    parts = batch.split(micro_batch)
+    parts = parts_of(batch, room)
     if rowwise or len(parts) == 1: return _by_parts(model, batch, parts, loss, scale)
     logits, states = [], []
-    for at, part in parts:
+    for _, part in parts[:-1]:
         states.append(_rng_state(batch.labels.device))         # dropout must fall alike both times
         with torch.no_grad(): logits.append(model(part))
-    joined = _in_order(logits, parts).requires_grad_()
+    kept = model(parts[-1][1])                                 # the last part runs once, and keeps its graph
+    joined = _in_order([*logits, kept.detach()], parts).requires_grad_()
     value = loss(joined, batch.labels)
     (slope,) = torch.autograd.grad(scale(value), joined)       # dL/dlogits (B, C)
-    for (at, part), state in zip(parts, states):
+    kept.backward(slope[parts[-1][0]])
+    end = _rng_state(batch.labels.device)
+    for (at, part), state in zip(parts[:-1], states):
         _set_rng_state(state)
         model(part).backward(slope[at])
+    _set_rng_state(end)
     return value.detach(), joined.detach()
 
 
@@ -189,56 +194,84 @@ def fit(
     n_steps: int,                 # how many batches those are
     loss: Callable,               # (logits (B, C), labels (B, C), step_frac) -> scalar
     stepper: Stepper,             # optimizer, schedule and clipping
-    micro_batch: int | None = None,  # rows in memory at a time; None: as many as fit
+    room: Room = Room(),          # how much is in memory at a time; unbounded: as much as fits
     rowwise: bool = False,        # the loss is a mean over rows
 ) -> Iterator[dict]:              # step, progress, loss, train_accuracy, lr, rows
     "Train, one record a step. `train_accuracy` is agreement with the batch's labels before the step."
     device, optimizer = model.head.weight.device, stepper.optimizer
     scaler = torch.amp.GradScaler(device.type, enabled=model.dtype == "fp16")
     model.train(not model.frozen)
-    for step, batch in enumerate(batches):
-        batch, lr, at_step = batch.to(device), stepper.lr, partial(loss, step_frac=step / n_steps)
+    upcoming, step = _on_device(iter(batches), device), -1
+    batch = next(upcoming, None)
+    if room == Room() and isinstance(batch, Batch): room = _affordable(model, batch)
+    while batch is not None:
+        step, lr = step + 1, stepper.lr
         optimizer.zero_grad(set_to_none=True)
-        size = micro_batch or len(batch)
-        value, logits, micro_batch = _fitting_backward(model, batch, at_step, size, rowwise, scaler.scale)
-        if not torch.isfinite(value):
-            raise ConfigError(f"The loss is {value.item()} at step {step} of {n_steps}, so the run was stopped and "
-                              f"nothing was stored: lower the learning rate (now {lr:g}), clip the gradient, or "
-                              "compute in fp32.")
+        at_step = partial(loss, step_frac=step / n_steps)
+        value, logits, room = _fitting_backward(model, batch, at_step, room, rowwise, scaler.scale)
         if stepper.clip:
             scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(model.parameters(), stepper.clip)
         scaler.step(optimizer)
         scaler.update()
         stepper.schedule.step()
-        right = (logits.argmax(1) == batch.labels.argmax(1)).float().mean()
-        yield dict(step=step, progress=(step + 1) / n_steps, loss=value.item(), train_accuracy=right.item(), lr=lr,
-                   rows=len(batch))
+        right = (logits.argmax(1) == batch.labels.argmax(1)).to(value.dtype).mean()
+        rows, batch = len(batch), next(upcoming, None)         # prepared while the device computes
+        number, right = torch.stack([value, right]).tolist()   # here we wait for it
+        if not math.isfinite(number):
+            raise ConfigError(f"The loss is {number} at step {step} of {n_steps}, so the run was stopped and "
+                              f"nothing was stored: lower the learning rate (now {lr:g}), clip the gradient, or "
+                              "compute in fp32.")
+        yield dict(step=step, progress=(step + 1) / n_steps, loss=number, train_accuracy=right, lr=lr, rows=rows)
 
 
-def _fitting_backward(model, batch, loss, micro_batch, rowwise, scale):
-    "`backward` with the largest halving of the micro-batch that fits the device: -> loss, logits, micro_batch."
+def _on_device(batches, device): return (batch.to(device) for batch in batches)
+
+
+def _fitting_backward(model, batch, loss, room, rowwise, scale):
+    "`backward` with the largest halving of the room that fits the device: -> loss, logits, room."
     while True:
-        try: return *backward(model, batch, loss, micro_batch, rowwise, scale), micro_batch
-        except torch.OutOfMemoryError:
-            if micro_batch == 1: raise
-            micro_batch = math.ceil(micro_batch / 2)
-            model.zero_grad(set_to_none=True)
+        try: return *backward(model, batch, loss, room, rowwise, scale), room
+        except Exception as e:
+            if not out_of_memory(e): raise
+            costs = [row_cost(part) for _, part in parts_of(batch, room)]
+            room = room.halved(max(costs, key=lambda cost: (cost.sum(), len(cost))))
+        model.zero_grad(set_to_none=True)
+
+# %% ../../nbs/3_learning/32_training.ipynb #affordab
+def _affordable(model, batch):
+    "The room for the tokens whose activations fill half of the free memory, beside gradients and two moments."
+    free = free_memory(batch.input_ids.device)
+    if free is None: return Room()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    part, state = batch.select(torch.tensor([int(batch.cost.argmin())])), _rng_state(batch.input_ids.device)
+    saved, weights = {}, {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def keep(x):
+        saved[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x): logits = model(part)     # held until counted
+    _set_rng_state(state)
+    a_token = sum(n for where, n in saved.items() if where not in weights) / part.cost.sum()
+    left = free / 2 - 3 * sum(p.numel() * p.element_size() for p in trained) * logits.requires_grad
+    return Room(max(512, int(left / max(a_token, 1))))
 
 # %% ../../nbs/3_learning/32_training.ipynb #c6f3ac57
 @torch.inference_mode()
 def predict_logits(
     model: nn.Module,        # any mode; evaluated without dropout
     inputs: Inputs,          # N rows: texts, pairs or images
-    batch_size: int = 32,    # rows a forward pass
+    room: Room = READING,    # how many rows at a time
 ) -> np.ndarray:             # (N, C) float32, in the order of the rows
-    "Logits of all rows. Texts are read in batches of similar length."
+    "Logits of all rows, the longest first. Where memory runs out, we go on with half as many at a time."
     was_training, device = model.training, model.head.weight.device
     model.eval()
     lengths = getattr(inputs, "longest", np.zeros(len(inputs)))    # images have none, and keep their order
     logits = np.empty((len(inputs), inputs.labels.shape[1]), dtype=np.float32)
-    for index in length_buckets(lengths, batch_size):
-        logits[index] = model(inputs.batch(index).to(device)).float().cpu().numpy()
+    if not lengths.any() and room.rows is None: room = replace(room, rows=32)
+    answer = lambda index: model(inputs.batch(index).to(device)).float().cpu().numpy()
+    for index, answered in by_room(lengths, room, answer): logits[index] = answered
     model.train(was_training)
     return logits
 

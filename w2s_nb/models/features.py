@@ -25,9 +25,9 @@ import torch
 from filelock import FileLock
 from torch import nn
 
+from ..data.tokens import Batch, Tokens, by_room, in_layout
 from .text_models import Classifier, ModelSettings, ModelSpec, default_pooling, load_classifier
 from .text_models import load_config, model_fingerprint, pool
-from ..data.tokens import Batch, Tokens, length_buckets
 
 # %% ../../nbs/2_models/22_features.ipynb #7902699b
 @torch.inference_mode()
@@ -37,9 +37,15 @@ def hidden_states(
     every_layer: bool = True,  # False: only the last layer
 ) -> torch.Tensor:             # (L + 1, B, D) or (1, B, D)
     "Each row's vector, pooled as the model's head reads it, in every layer: embedding, blocks, and the final norm."
-    inputs = dict(attention_mask=batch.mask) if model.needs_mask else dict(use_cache=False)
     with autocast(model.dtype, batch.input_ids.device):
-        out = model.backbone(input_ids=batch.input_ids, output_hidden_states=every_layer, **inputs)
+        states = in_layout(lambda laid: _states(model, laid, every_layer), batch, model.layout)     # (B, L, D)
+    return states.transpose(0, 1)
+
+
+def _states(model, laid, every_layer):
+    "-> (b, L, D) of the rows of one pass"
+    inputs = laid.options | model.options
+    out = model.backbone(input_ids=laid.input_ids, output_hidden_states=every_layer, **inputs)
     states, last = (getattr(out, name, None) for name in ("hidden_states", "last_hidden_state"))
     kind = type(model.backbone).__name__
     if last is None:
@@ -47,11 +53,11 @@ def hidden_states(
                           "fine-tune it with tune='full'.")
     if every_layer and not states:
         raise ConfigError(f"{kind} returns no hidden states, so its layers cannot be probed: use layers='last'.")
-    chosen = [*states[:-1], last] if every_layer else [last]                                    # (B, T, D) each
+    chosen = [*states[:-1], last] if every_layer else [last]                                    # (n, T, D) each
     if len({h.shape[2] for h in chosen}) > 1:
         raise ConfigError(f"The layers of {kind} have different widths, so they cannot be probed together: "
                           "use layers='last'.")
-    return torch.stack([pool(h.to(last.device), batch, model.pooling) for h in chosen])
+    return torch.stack([pool(h.to(last.device), laid, model.pooling) for h in chosen], 1)
 
 # %% ../../nbs/2_models/22_features.ipynb #4fc82b26
 STORES = dict(fp16=np.float16, fp32=np.float32)  # how features are kept on disk
@@ -228,13 +234,6 @@ def weights_fingerprint(
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
 
-
-def _buckets(lengths, batch_size, most=8192):
-    "Positions in batches of similar length, of at most `batch_size` rows and `most` tokens."
-    for index in length_buckets(lengths, batch_size):
-        step = max(1, most // int(lengths[index].max()))
-        yield from (index[start:start + step] for start in range(0, len(index), step))
-
 # %% ../../nbs/2_models/22_features.ipynb #9400f1b2
 def features(
     source: ModelSpec | Classifier,   # a pretrained model, or a trained one that is in memory
@@ -250,7 +249,7 @@ def features(
     pretrained = isinstance(source, ModelSpec)
     key = model_fingerprint(source) if pretrained else weights_fingerprint(source.backbone)
     dtype = (dtype or source.dtype) if pretrained else source.dtype
-    batch_size = execution.eval_batch or (source.eval_batch if pretrained else 32)
+    room = execution.room()
     pooling = source.pooling or default_pooling(load_config(source, execution=execution))
 
     def compute(index):
@@ -258,9 +257,12 @@ def features(
         model = load_classifier(source, 2, probe, execution=execution) if pretrained else source
         device, was_training = model.head.weight.device, model.training
         model.eval()
-        for at in _buckets(tokens.lengths[index], batch_size):
-            states = hidden_states(model, tokens.batch(index[at]).to(device), layers == "all")
-            yield at, states.float().cpu().numpy()
+
+        def states(at):
+            batch = tokens.batch(index[at]).to(device)
+            return hidden_states(model, batch, layers == "all").float().cpu().numpy()
+
+        yield from by_room(tokens.lengths[index], room, states)
         model.train(was_training)
 
     how = f"{dtype}-{store}-{layers}" + f"-{pooling}" * (pooling != "last")

@@ -16,7 +16,7 @@ import torch
 from ..data.images import read_images
 from ..data.runtime import Execution
 from ..data.tasks import Task
-from ..data.tokens import length_buckets, tokenize, within_vocabulary
+from ..data.tokens import by_room, tokenize, within_vocabulary
 from . import networks, text_models
 from .features import features
 
@@ -101,13 +101,14 @@ def _text_features(source, tokens, layer, dtype, execution):
 
 def _text_own_head(spec, outputs, settings, execution):
     model = text_models.load_own_head(spec, outputs, settings, execution)
-    return partial(_logits, model, execution.eval_batch or spec.eval_batch)
+    return partial(_logits, model, execution.room())
 
 
 @torch.inference_mode()
-def _logits(model, batch_size, inputs):
+def _logits(model, room, inputs):
     logits = np.empty(inputs.labels.shape, np.float32)
-    for index in length_buckets(inputs.longest, batch_size): logits[index] = model(inputs.batch(index)).cpu().numpy()
+    answer = lambda index: model(inputs.batch(index)).cpu().numpy()
+    for index, answered in by_room(inputs.longest, room, answer): logits[index] = answered
     return logits
 
 # %% ../../nbs/2_models/24_kinds.ipynb #kind0017

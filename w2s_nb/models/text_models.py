@@ -6,9 +6,9 @@
 __all__ = ['MODELS', 'TUNES', 'HEADS', 'POOLINGS', 'DEVICE_MAPS', 'ModelSpec', 'default_lr', 'register_model', 'weight_files',
            'count_params', 'model_spec', 'file_hash', 'model_fingerprint', 'ModelSettings', 'load_config',
            'load_tokenizer', 'context_length', 'vocabulary_size', 'is_causal', 'default_pooling', 'choose_device_map',
-           'gpu_memory', 'load_backbone', 'Answers', 'ask_backbone', 'pool', 'Classifier', 'unembeddings', 'add_lora',
-           'peft_quiet', 'trained_part', 'load_classifier', 'save_classifier', 'load_trained', 'OwnHead',
-           'load_own_head', 'LanguageModel', 'load_language_model']
+           'gpu_memory', 'load_backbone', 'Answers', 'ask_backbone', 'pool', 'pooled_states', 'ask_layout',
+           'Classifier', 'unembeddings', 'add_lora', 'peft_quiet', 'trained_part', 'load_classifier', 'save_classifier',
+           'load_trained', 'OwnHead', 'load_own_head', 'LanguageModel', 'load_language_model']
 
 # %% ../../nbs/2_models/21_text_models.ipynb #d4735e3a
 import copy
@@ -18,11 +18,11 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..data.runtime import DTYPES, ConfigError, Execution, autocast, check_choice, quiet_hub
@@ -33,8 +33,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ..data.tokens import LAYOUTS, Batch, Laid, Layout, find_layout, in_layout
 from .ladder import MICRO_LADDER
-from ..data.tokens import Batch
 
 # %% ../../nbs/2_models/21_text_models.ipynb #e7f6c011
 @dataclass(frozen=True, repr=False)
@@ -47,7 +47,6 @@ class ModelSpec:
     optimizer: str = "adam"                # default optimizer
     dtype: str = "fp32"                    # default precision, a name in `w2s_nb.data.runtime.DTYPES`
     gradient_checkpointing: bool = False   # trade time for memory by default
-    eval_batch: int = 32                   # rows a forward pass in evaluation
     lora_modules: tuple[str, ...] | None = None  # linear layers that LoRA adapts; None: peft's choice, else all
     revision: str | None = None            # branch, tag or commit on the hub
     remote_code: bool = False              # its architecture is code in its repository; the user must allow it
@@ -74,7 +73,7 @@ def default_lr(
 
 def _spec(name, n_params, hub=None, **options):
     "A row of the table: from a billion parameters on, bf16, checkpointing and small evaluation batches (as [O])."
-    large = dict(dtype="bf16-true", gradient_checkpointing=True, eval_batch=2) if n_params >= 1e9 else {}
+    large = dict(dtype="bf16-true", gradient_checkpointing=True) if n_params >= 1e9 else {}
     sized = dict(lr=default_lr(n_params), n_params=int(n_params), pooling="last")
     return ModelSpec(name, hub or name, **(sized | large | options))
 
@@ -99,9 +98,9 @@ MODELS = {spec.name: spec for spec in [
     _spec("Qwen/Qwen-1_8B", 1.84e9, **_OLD_QWEN),
     _spec("Qwen/Qwen-7B", 7.72e9, **_OLD_QWEN),
     _spec("Qwen/Qwen-14B", 14.2e9, **_OLD_QWEN),
-    _spec("Qwen/Qwen-72B", 72.3e9, optimizer="adafactor", eval_batch=1, **_OLD_QWEN),
+    _spec("Qwen/Qwen-72B", 72.3e9, optimizer="adafactor", **_OLD_QWEN),
     *(_spec(family.format(size), n) for family, sizes in _FAMILIES.items() for size, n in sizes.items()),
-    *(ModelSpec(name, rung["path"], rung["lr"], rung["n_params"], eval_batch=256, pooling="last")
+    *(ModelSpec(name, rung["path"], rung["lr"], rung["n_params"], pooling="last")
       for name, rung in MICRO_LADDER.items()),
 ]}
 
@@ -573,18 +572,45 @@ def ask_backbone(
     first = hidden[:, :2].float()
     return Answers(hidden.shape[2], not torch.allclose(first[0], first[1], rtol=1e-5, atol=1e-6))
 
-# %% ../../nbs/2_models/21_text_models.ipynb #pool0003
+# %% ../../nbs/2_models/21_text_models.ipynb #readlay2
 def pool(
-    hidden: torch.Tensor,   # (B, T, D) hidden states
-    batch: Batch,           # its mask and lengths
+    hidden: torch.Tensor,   # (n, T, D) hidden states
+    laid: Laid,             # the b rows that they are of
     pooling: str = "last",  # a name in `POOLINGS`
-) -> torch.Tensor:          # (B, D)
+) -> torch.Tensor:          # (b, D)
     "One vector for each row: of its last real token, of its first token, or the mean over its real tokens."
-    if pooling == "cls": return hidden[:, 0]
-    if pooling == "mean":
-        real = batch.mask.to(hidden.device)[..., None]                                              # (B, T, 1)
-        return ((hidden * real).sum(1, dtype=torch.float32) / real.sum(1)).to(hidden.dtype)
-    return hidden[torch.arange(len(batch), device=hidden.device), batch.lengths.to(hidden.device) - 1]
+    flat = hidden.flatten(0, 1)                                                                     # (n·T, D)
+    if pooling == "cls": return flat[laid.first.to(flat.device)]
+    if pooling == "last": return flat[laid.last.to(flat.device)]
+    at = (laid.row.flatten() >= 0).nonzero()[:, 0]
+    row = laid.row.flatten()[at]
+    sums = flat.new_zeros(len(laid.at), flat.shape[1], dtype=torch.float32)
+    sums = sums.index_add(0, row.to(flat.device), flat[at.to(flat.device)].float())
+    return (sums / torch.bincount(row)[:, None].to(flat.device)).to(flat.dtype)
+
+
+def pooled_states(
+    backbone: nn.Module,    # returns `last_hidden_state` (n, T, D)
+    laid: Laid,             # b rows
+    pooling: str = "last",  # a name in `POOLINGS`
+    **options,              # further arguments of the backbone
+) -> torch.Tensor:          # (b, D)
+    "One vector for each row, of the last layer."
+    return pool(backbone(input_ids=laid.input_ids, **laid.options, **options).last_hidden_state, laid, pooling)
+
+# %% ../../nbs/2_models/21_text_models.ipynb #readlay4
+def ask_layout(
+    model: nn.Module,       # a loaded transformer
+    outputs: Callable,      # `Laid` of b rows -> (b, …)
+    names=tuple(LAYOUTS),   # which layouts to try
+) -> Layout:
+    "The cheapest layout that this very model reads exactly."
+    weight, config = next(model.parameters(), torch.zeros(0)), model.config
+    words = getattr(model, "get_input_embeddings", lambda: None)()
+    vocabulary = len(words.weight) if hasattr(words, "weight") else config.vocab_size
+    with _evaluating(model), torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
+        return find_layout(outputs, vocabulary, getattr(config, "pad_token_id", None), context_length(config),
+                           weight.dtype.itemsize < 4, weight.device, tuple(names))
 
 # %% ../../nbs/2_models/21_text_models.ipynb #9400f1b2
 class Classifier(nn.Module):
@@ -604,7 +630,7 @@ class Classifier(nn.Module):
         self.backbone, self.frozen, self.dtype, self.own_backbone = backbone, frozen, dtype, own_backbone
         answers = ask_backbone(backbone)
         self.pooling = pooling or default_pooling(backbone.config)
-        self.needs_mask = answers.looks_ahead or not is_causal(backbone.config)
+        self.options = dict(use_cache=False) if is_causal(backbone.config) else {}
         if self.pooling == "cls" and not answers.looks_ahead:
             raise ConfigError(f"pooling='cls' with {type(backbone).__name__}: its first token has seen no other, so "
                               "use 'last' or 'mean'.")
@@ -614,10 +640,14 @@ class Classifier(nn.Module):
 
     def features(self, batch: Batch) -> torch.Tensor:  # (B, D)
         "Of each row what its head reads: the hidden state of its last real token, or what `pooling` says."
-        inputs = dict(attention_mask=batch.mask) if self.needs_mask else dict(use_cache=False)
-        with torch.no_grad() if self.frozen else nullcontext():
-            hidden = self.backbone(input_ids=batch.input_ids, **inputs).last_hidden_state           # (B, T, D)
-        return pool(hidden, batch, self.pooling)
+        with torch.no_grad() if self.frozen else nullcontext(): return in_layout(self._pooled, batch, self.layout)
+
+    @cached_property
+    def layout(self) -> Layout:
+        "How the backbone reads rows: found out on a few short ones, once a model."
+        return ask_layout(self.backbone, self._pooled)
+
+    def _pooled(self, laid): return pooled_states(self.backbone, laid, self.pooling, **self.options)
 
     def score(self, batch: Batch) -> torch.Tensor:  # (B, C), float32
         "The head's output for each text."
@@ -816,11 +846,16 @@ class OwnHead(nn.Module):
     def score(self, batch: Batch) -> torch.Tensor:  # (B, C), float32
         "The head's output for each text. We read a causal model at its last real token; encoders choose themselves."
         with autocast(self.dtype, batch.input_ids.device):
-            if not self.reads_last:
-                return self.whole(input_ids=batch.input_ids, attention_mask=batch.mask).logits.float()
-            hidden = self.backbone(input_ids=batch.input_ids, use_cache=False).last_hidden_state    # (B, T, D)
-            last = hidden[torch.arange(len(batch), device=hidden.device), batch.lengths - 1]
-            return self.whole.score(last).float()
+            return in_layout(self._answer, batch, self.layout)
+
+    def _answer(self, laid):
+        if self.reads_last: return self.whole.score(pooled_states(self.backbone, laid, use_cache=False)).float()
+        return self.whole(input_ids=laid.input_ids, **laid.options).logits.float()
+
+    @cached_property
+    def layout(self) -> Layout:
+        "How the model reads rows. Its own head sees whole lanes, so each holds one row."
+        return ask_layout(self.whole, self._answer, LAYOUTS if self.reads_last else ("masked", "equal"))
 
     forward = Classifier.forward
 
@@ -865,19 +900,34 @@ class LanguageModel(nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:  # (B, 2)
         "For each row: the sum of -log p over its tokens after the first, and their number. For pairs: of both texts."
         batch = batch.to(self.head.weight.device)
-        ids, real = batch.input_ids, batch.mask[:, 1:]
-        with autocast(self.dtype, ids.device):
-            logits = self.lm(input_ids=ids, use_cache=False).logits[:, :-1]                         # (B, T - 1, V)
-        surprise = nn.functional.cross_entropy(logits.float().transpose(1, 2), ids[:, 1:], reduction="none")
-        sums = torch.stack([(surprise * real).sum(1), real.sum(1).float()], 1)
+        sums = in_layout(self._surprise, batch, self.layout)
         return sums if batch.other is None else sums + self(batch.other)
+
+    @cached_property
+    def layout(self) -> Layout:
+        "How the model reads rows."
+        return ask_layout(self.backbone, lambda laid: pooled_states(self.backbone, laid, use_cache=False))
+
+    def _surprise(self, laid):
+        "-> (b, 2) of the rows of one pass"
+        ids, n, T = laid.input_ids.flatten(), *laid.row.shape
+        followed = torch.zeros(n, T, dtype=torch.bool)
+        followed[:, :-1] = (laid.row[:, :-1] == laid.row[:, 1:]) & (laid.row[:, :-1] >= 0)
+        at = followed.flatten().nonzero()[:, 0]                                     # tokens that have a next one
+        row = laid.row.flatten()[at]
+        tokens = torch.bincount(row, minlength=len(laid.at))
+        row, at = row.to(ids.device), at.to(ids.device)
+        with autocast(self.dtype, ids.device):
+            logits = self.lm(input_ids=laid.input_ids, use_cache=False, **laid.options).logits      # (n, T, V)
+        surprise = nn.functional.cross_entropy(logits.flatten(0, 1)[at].float(), ids[at + 1], reduction="none")
+        sums = surprise.new_zeros(len(laid.at)).index_add(0, row, surprise)
+        return torch.stack([sums, tokens.to(sums)], 1)
 
     def next_token(self, batch: Batch) -> torch.Tensor:  # (B, V)
         "Logits of the token that follows each row."
         batch = batch.to(self.head.weight.device)
         with autocast(self.dtype, batch.input_ids.device):
-            hidden = self.backbone(input_ids=batch.input_ids, use_cache=False).last_hidden_state    # (B, T, D)
-            last = hidden[torch.arange(len(batch), device=hidden.device), batch.lengths - 1]
+            last = in_layout(lambda laid: pooled_states(self.backbone, laid, use_cache=False), batch, self.layout)
             return self.head(last.to(self.head.weight.dtype)).float()
 
 # %% ../../nbs/2_models/21_text_models.ipynb #9f48bee2

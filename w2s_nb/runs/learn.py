@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ..data.rows import Rows, deal
-from ..data.runtime import ConfigError, Execution, seed_everything
+from ..data.runtime import READING, ConfigError, Execution, Room, seed_everything
 from ..data.tokens import batch_order
 from ..learning.labels import Labeled, apply_labels, label_needs
 from ..learning.losses import check_distribution
@@ -283,7 +283,7 @@ def read_texts(
     batches = (p.half.batch(index) for index in order)
     start = time.time()
     losses = [record["loss"] for record in
-              fit(lm, batches, len(order), language_loss, stepper, execution.micro_batch)]
+              fit(lm, batches, len(order), language_loss, stepper, execution.room(training=True))]
     seconds = time.time() - start
     return lm.backbone, dict(steps=len(losses), first_loss=losses[0], last_loss=losses[-1], seconds=seconds)
 
@@ -307,10 +307,10 @@ class Learner:
 
 def fine_tuned(
     model: nn.Module,       # a classifier
-    batch_size: int = 32,   # rows a forward pass, to answer
+    room: Room = READING,   # how many rows at a time, to answer
 ) -> Learner:
     "The whole model runs on every batch."
-    return Learner(model, lambda inputs: predict_logits(model, inputs, batch_size))
+    return Learner(model, lambda inputs: predict_logits(model, inputs, room))
 
 
 def probed(
@@ -346,7 +346,7 @@ def begin(
     backbone, read = _backbone(p, execution)
     if config.tune == "probe" and backbone is None: return _fresh_probe(p, train, execution), read
     model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
-    if config.tune != "probe": return fine_tuned(model, execution.eval_batch or spec.eval_batch), read
+    if config.tune != "probe": return fine_tuned(model, execution.room()), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 
 
@@ -441,7 +441,8 @@ def learn(
     if isinstance(learner.model, ProbeModel) and learner.model.head.bias is not None: fuse(stepper.optimizer)
     loss = partial(LOSSES[config.loss], **config.loss_options)
     batches = (learner.batch(train, index) for index in order)
-    records = fit(learner.model, batches, len(order), loss, stepper, execution.micro_batch, config.loss in ROWWISE)
+    records = fit(learner.model, batches, len(order), loss, stepper, execution.room(training=True),
+                  config.loss in ROWWISE)
     measured_at = _measured_at(order, len(train), config, execution)
     rule_at = check_steps(len(order), config.stop_checks) if config.stop != "none" else ()
     yield from watch(records, learner.model, measures, measured_at, config.stop, rule_at)
@@ -489,5 +490,5 @@ def prompted(
     for part in ("test", "transfer"): ask(p.inputs[part])       # refuses a long prompt before the model is loaded
     answers = answer_tokens(tokenizer, train.labels.shape[1], task.answers)[1]
     model = load_language_model(spec, config, execution)
-    batch_size = execution.eval_batch or spec.eval_batch
-    return Learner(model, lambda inputs: prompt_logits(model, ask(inputs), answers, batch_size))
+    room = execution.room()
+    return Learner(model, lambda inputs: prompt_logits(model, ask(inputs), answers, room))
