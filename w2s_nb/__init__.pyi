@@ -2,7 +2,7 @@
 from .data.runtime import ConfigError as ConfigError
 from .models.ladder import MICRO_LADDER as MICRO_LADDER
 from .data.text_world import MICRO_TASKS as MICRO_TASKS
-from .data.tasks import TASKS as TASKS
+from .data.paper_tasks import TASKS as TASKS
 from .data.tasks import Task as Task
 from .data.tasks import register_task as register_task
 from .data.tasks import task_from_hub as task_from_hub
@@ -32,6 +32,8 @@ from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table
 from .results.transfer import plot_transfer as plot_transfer
 from .results.collect import results_table as results_table
+from .results.failures import failed_runs as failed_runs
+from .results.failures import seed_table as seed_table
 from .results.tables import save_table as save_table
 from .results.drawing import save_figure as save_figure
 

@@ -231,7 +231,7 @@ def imported_packages(path):
 def dependencies_are_declared():
     "Every package that a module imports is in settings.ini, and nothing else is required of a user."
     known, cfg, used = packages_distributions(), settings(), set()
-    canonical = lambda text: re.match(r"[\w.-]+", text)[0].lower().replace("_", "-")
+    canonical = lambda text: re.match(r"[\w.-]+", text.strip("\"'"))[0].lower().replace("_", "-")
     required = {canonical(r) for r in cfg["requirements"].split()}
     optional = {canonical(r) for key in cfg if key.endswith("_requirements") for r in cfg[key].split()}
     optional.add("ipython")  # a notebook has it

@@ -6,9 +6,11 @@
 __all__ = ['VISION', 'PUBLISHED', 'vision_configs', 'w2s_vision', 'image_task', 'beside_published']
 
 # %% ../../nbs/7_commands/71_vision.ipynb #d4735e3a
+import shlex
 from pathlib import Path
 
-from .cli import Command, Typed, ends_clearly, option, parse
+from .cli import Command, Typed, ends_clearly, option, options_of, parse
+from ..runs.options import write_options
 
 # %% ../../nbs/7_commands/71_vision.ipynb #4b227777
 VISION = Command("w2s_vision", "Train a probe on a strong network's features, on the labels of a weak network.", (
@@ -134,6 +136,7 @@ def _vision(t):
     if not o.data_path: torch.set_num_threads(1)   # for networks this small, more threads are slower
     configs = vision_configs(t, task.name)
     out = Path(o.results_folder) / task.name
+    file = write_options(out, t.command.name, options_of(t))
     print(f"{len(configs)} runs in {out}", flush=True)
     runs = run_all(configs, o.results_folder, device=o.device, eval_batch=o.batch_size, image_workers=o.workers,
                    force=o.force, skip_unreadable=o.skip_unreadable, eval_every="epoch")
@@ -148,6 +151,7 @@ def _vision(t):
     if o.tune == "probe": figures["epochs.html"] = plot_epochs(runs)
     written = [out / "results.csv", *(save_figure(figure, out / name) for name, figure in figures.items())]
     print("\nWritten: " + ", ".join(map(str, written)))
+    print(f"Repeat it with: w2s_vision --config {shlex.quote(str(file))}")
 
 # %% ../../nbs/7_commands/71_vision.ipynb #v1s10n12
 _NAMES = ("source", "weak", "strong", "weak_accuracy", "student_accuracy", "ceiling_accuracy")

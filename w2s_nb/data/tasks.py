@@ -12,6 +12,7 @@ __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'MOST_CLASSES', 'TEST_SPLITS', 'TEXT_
 # %% ../../nbs/1_data/15_tasks.ipynb #d4735e3a
 import os
 import re
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -616,4 +617,7 @@ def _read_rows(task, split, data_dir):
     name = _split_name(task, split)
     if not data_dir: return as_table(_from_hub(task, name), f"the {name} rows of {task.name!r}"), name
     path = local_file(task, split, data_dir)
+    if split == "train" and not path.name.startswith(f"{name}.") and path == local_file(task, "test", data_dir):
+        warnings.warn(f"{task.name}: train and test rows are both read from {path.name}, so every test row is also a "
+                      f"training row: put a file {name}.jsonl beside it.", stacklevel=8)
     return read_file(path), path.name.removesuffix(ending_of(path))

@@ -163,6 +163,7 @@ LOSS_RULES = dict(
     keep=_between(0, 1, above=True),
     warmup=(lambda v: v in WARMUPS, "'linear' or 'jump'"),
     balance=(lambda v: isinstance(v, bool), "True or False"),
+    guard=(lambda v: isinstance(v, bool), "True or False"),
     radius=(_is_radius, "a number above 0 and at most 1, or 'midweak'"),
     on=(lambda v: v in ("weak", "student"), "'weak' or 'student'"),
     sign=(lambda v: v in (1, -1) and not isinstance(v, bool), "1 or -1"))

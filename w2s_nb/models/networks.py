@@ -13,6 +13,7 @@ import difflib
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -115,6 +116,7 @@ def network_spec(
 
 
 def _named(name):
+    if name in NETWORK_SPECS or name in NETWORKS: _say_clash(name)
     if name in NETWORK_SPECS: return NETWORK_SPECS[name]
     if name in NETWORKS: return _from_folder(name, networks_dir() / name)
     if (Path(name) / "config.json").is_file(): return _from_folder(name, Path(name))
@@ -127,6 +129,12 @@ def _named(name):
     raise ConfigError(f"There is no network {name!r}: name one of {', '.join(ours)}, a model of timm, "
                       "torchvision:NAME, or a folder in timm's layout."
                       + (f" Similar names: {', '.join(similar)}." if similar else ""))
+
+
+def _say_clash(name):
+    if (Path(name) / "config.json").is_file():
+        warnings.warn(f"{name!r} is both a network of our table and a folder here: we take the one of the table. "
+                      f"For the folder write './{name}'.", stacklevel=4)
 
 
 def _torchvision_name(arch):
@@ -181,21 +189,49 @@ def _timm_network(spec, what):
     return timm.create_model(spec.arch, pretrained=spec.pretrained, **options)
 
 
-def _torchvision_network(spec, what):
+def _torchvision_model(arch):
     import torchvision
-    net = torchvision.models.get_model(spec.arch)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The default weight initialization")    # we load weights, or want random ones
+        return torchvision.models.get_model(arch)
+
+
+def _torchvision_network(spec, what):
+    net = _torchvision_model(spec.arch)
     if spec.pretrained:
         net.load_state_dict(_torchvision_weights(spec.arch).get_state_dict(check_hash=True, weights_only=True))
     if what == "features":
-        last = [name for name, m in net.named_modules() if isinstance(m, nn.Linear)][-1]
-        parent, _, child = last.rpartition(".")
+        parent, _, child = _class_layer(spec).rpartition(".")
         setattr(net.get_submodule(parent), child, nn.Identity())
     return net
+
+
+def _class_layer(spec):
+    "Name of the layer that makes the classes: the last one that the network calls and that has an output for each."
+    net, called = _without_numbers(lambda: _torchvision_model(spec.arch)).eval(), []
+    for name, layer in net.named_modules():
+        outputs = getattr(layer, "out_features", getattr(layer, "out_channels", None))
+        if outputs == spec.n_classes: layer.register_forward_hook(lambda *_, name=name: called.append(name))
+    with torch.no_grad(): net(torch.zeros(1, *spec.metadata["input_size"], device=_device_of(net)))
+    if not called:
+        raise ConfigError(f"The network {spec.name!r} has no layer with {spec.n_classes} outputs, so we cannot tell "
+                          "its features from its head: choose another network, or one of timm.")
+    return called[-1]
+
+
+def _device_of(net): return next(net.parameters()).device
+
+
+def _without_numbers(make):
+    "A network with its shapes and no numbers, so without memory; RegNet cannot be made so."
+    try:
+        with torch.device("meta"): return make()
+    except (RuntimeError, NotImplementedError, ConfigError): return make()
 
 # %% ../../nbs/2_models/23_networks.ipynb #c0unt001
 def _without_memory(spec, what="features"):
     "The network with its shapes and no numbers."
-    with torch.device("meta"): return load_network(replace(spec, pretrained=False), what)
+    return _without_numbers(lambda: load_network(replace(spec, pretrained=False), what))
 
 
 @lru_cache(maxsize=64)
@@ -212,8 +248,8 @@ def feature_size(
     spec: NetworkSpec,  # which network
 ) -> int:
     "Length D of the vector that the network makes of an image."
-    image = torch.zeros(1, *spec.metadata["input_size"], device="meta")
-    return _without_memory(spec)(image).shape[1]
+    net = _without_memory(spec)
+    with torch.no_grad(): return net(torch.zeros(1, *spec.metadata["input_size"], device=_device_of(net))).shape[1]
 
 # %% ../../nbs/2_models/23_networks.ipynb #7cd1a340
 def timm_folder(
@@ -338,6 +374,14 @@ def add_network_lora(
     return adapted
 
 # %% ../../nbs/2_models/23_networks.ipynb #n3tload1
+def _recompute_network(net, spec):
+    "Recompute activations to save memory; a `ConfigError` if the network cannot."
+    try: return net.set_grad_checkpointing()
+    except (AttributeError, AssertionError) as e:
+        raise ConfigError(f"checkpointing=True with the network {spec.name!r}: it cannot recompute its activations, so "
+                          "leave checkpointing out, and lower the micro-batch to save memory.") from e
+
+
 def load_network_classifier(
     spec: NetworkSpec,  # which network
     n_classes: int,     # number of classes C
@@ -359,7 +403,7 @@ def load_network_classifier(
     if not own: backbone = load_network(spec)
     backbone.requires_grad_(tune == "full")
     checkpointing = spec.gradient_checkpointing if execution.checkpointing is None else execution.checkpointing
-    if checkpointing and tune != "probe" and spec.origin == "timm": backbone.set_grad_checkpointing()
+    if checkpointing and tune != "probe": _recompute_network(backbone, spec)
     if tune == "lora":
         image = torch.zeros(1, *spec.metadata["input_size"])
         backbone = add_network_lora(backbone, image, **settings.lora, seed=seed)

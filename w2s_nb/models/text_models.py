@@ -25,7 +25,7 @@ from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from ..data.runtime import DTYPES, ConfigError, Execution, autocast, check_choice, quiet_hub
+from ..data.runtime import DTYPES, ConfigError, Execution, Recent, autocast, check_choice, quiet_hub
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
@@ -341,8 +341,8 @@ def _check_found(model, spec, found):
     missing = sorted(name for name in _used(model, found["missing_keys"]))
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ConfigError(f"The weights of {spec.name!r} lack {missing[0]}{more}, which would stay random: give the "
-                          f"weights that belong to its config.json, a {type(model).__name__} or a larger model of it.")
+        raise ConfigError(f"The weights of {spec.name!r} lack {missing[0]}{more}, which would stay random: give a "
+                          f"checkpoint of {type(model).__name__} whose weights and config.json belong together.")
     plain = {re.sub(r"\d+", "#", name) for name, _ in model.named_parameters()}
     extra = [name for name in found["unexpected_keys"]
              if any(re.sub(r"\d+", "#", name).endswith(one) for one in plain if "#" in one)]
@@ -412,16 +412,24 @@ def context_length(
     config,  # a transformers configuration
 ) -> int | None:
     "The most tokens that the model has positions for; None: it states no limit."
-    config = config.get_text_config()
+    whole, config = config, config.get_text_config()
     stated = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
     n = next((n for key in stated if (n := getattr(config, key, None))), None)
     pad = getattr(config, "pad_token_id", None)
     if not n or pad is None or getattr(config, "auto_map", None): return n
+    behind = _behind.get(whole.to_json_string(), lambda: _counts_from_padding(whole, n))
+    return n - pad - 1 if behind else n
+
+
+_behind = Recent(64)   # configuration -> whether its positions begin behind the padding id
+
+
+def _counts_from_padding(config, n):
+    "Whether the table of n positions counts from behind the padding id: then this id is a row of it."
     from transformers import AutoModel
     with torch.device("meta"): model = AutoModel.from_config(config)          # shapes, no numbers
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m is not model.get_input_embeddings()]
-    behind = any(m.num_embeddings == n and m.padding_idx is not None for m in tables)
-    return n - pad - 1 if behind else n                # such a table counts positions from behind the padding id
+    return any(m.num_embeddings == n and m.padding_idx is not None for m in tables)
 
 
 def vocabulary_size(
@@ -504,9 +512,11 @@ def _read_backbone(spec, dropout, execution):
 def _text_part(model):
     "Of a model that reads images too, the part that reads texts."
     text = model.config.get_text_config()
-    if text is model.config or not hasattr(model, "get_decoder"): return model
-    return next((m for m in model.modules() if m is not model and getattr(m, "config", None) is text
-                 and hasattr(m, "get_input_embeddings")), model)
+    if text is model.config: return model
+    from transformers import MODEL_MAPPING, PreTrainedModel
+    if type(text) not in MODEL_MAPPING: return model     # transformers could not open it again
+    parts = (m for m in model.modules() if isinstance(m, PreTrainedModel) and m.config is text)
+    return next((part for part in parts if part.get_output_embeddings() is None), model)
 
 
 def load_backbone(
@@ -561,7 +571,9 @@ def ask_backbone(
     ids = torch.tensor([[1, 2, 3], [1, 2, 0]], device=device)
     kind = type(backbone).__name__
     try:
-        with _evaluating(backbone): hidden = getattr(backbone(input_ids=ids), "last_hidden_state", None)
+        with _evaluating(backbone):
+            options = dict(use_cache=False) if is_causal(backbone.config) else {}
+            hidden = getattr(backbone(input_ids=ids, **options), "last_hidden_state", None)
     except Exception as e:                               # of whatever kind: each architecture has its own
         raise ConfigError(f"{kind} does not read texts alone ({type(e).__name__}: {str(e).splitlines()[0]}): "
                           "give a model of texts.") from e
@@ -696,19 +708,21 @@ def _adaptable(backbone, spec):
     "The layers to adapt: those asked for, else peft's choice for this architecture, else every linear layer it takes."
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as known
 
-    asked = list(spec.lora_modules or ())
-    for modules in filter(None, [asked] if asked else [known.get(backbone.config.model_type), "all-linear"]):
+    asked, linear = list(spec.lora_modules or ()), {}
+    for name, module in backbone.named_modules():
+        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D":
+            own = isinstance(module, nn.Linear) and type(module).forward is not nn.Linear.forward   # a router, say
+            linear[name.rpartition(".")[2]] = own or linear.get(name.rpartition(".")[2], False)
+    every = None if any(linear.values()) else "all-linear"
+    refusal = "it has no linear layer"
+    for modules in filter(None, [asked] if asked else [known.get(backbone.config.model_type), every]):
         refusal = _refusal(backbone, modules)
         if refusal is None: return modules
-    names = dict.fromkeys(name.rpartition(".")[2] for name, m in backbone.named_modules() if _is_linear(m))
-    taken = [name for name in names if _refusal(backbone, [name]) is None]
+    taken = [name for name, own in linear.items() if not own and _refusal(backbone, [name]) is None]
     if taken and not asked: return taken
     raise ConfigError(f"LoRA cannot adapt {', '.join(asked) or 'any layer'} of {type(backbone).__name__} ({refusal}): "
                       + (f"name some of its linear layers in lora_modules of its ModelSpec, {', '.join(taken)}, or "
                          if taken else "") + "use tune='full' or 'probe'.")
-
-
-def _is_linear(module): return isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
 
 
 def _refusal(backbone, modules):
@@ -945,7 +959,7 @@ def load_language_model(
                           "prompting and generative fine-tuning need a causal model.")
     lm = _load_weights("AutoModelForCausalLM", spec, config, execution, dtype=DTYPES[dtype][0]).to(execution.place)
     if ask_backbone(lm.base_model).looks_ahead:
-        raise ConfigError(f"Model {spec.name!r} attends to both sides, as its weights are read by "
-                          f"{type(lm).__name__}, so it predicts no next token: give a causal model.")
+        raise ConfigError(f"Model {spec.name!r} attends to both sides, so as {type(lm).__name__} it predicts no next "
+                          "token: give a causal model.")
     _recompute(lm, spec, execution)
     return LanguageModel(_without_padding_warning(lm), dtype)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..data.runtime import ConfigError, check_choice
 from ..measuring.evaluation import agreement, join, pgr
+from ..models.checkpoints import by_number
 from .found import (PREDICTIONS, Answers, agreement_columns, find_runs, full_config, read_run,
                                   with_one_name)
 from .tables import SETTINGS, as_value, goes_without_saying, restored, settings_of, varying
@@ -179,8 +180,9 @@ def _beside(f, index, half):
         ceiling_differs=different if ceiling else ())
 
 # %% ../../nbs/6_results/62_collect.ipynb #785f3ec7
-_MEASURES = ("accuracy", "se", "low", "high", "n", "majority", "auroc", "auroc_se", "calibration_error",
-             "calibration_error_se", "agreement", "agreement_se", "agreement_supervisor_right",
+_MEASURES = ("accuracy", "se", "low", "high", "n", "majority", "inverted", "collapsed", "beats_majority",
+             "auroc", "auroc_se", "calibration_error", "calibration_error_se", "agreement", "agreement_se",
+             "agreement_supervisor_right",
              "agreement_supervisor_right_se", "agreement_supervisor_wrong", "agreement_supervisor_wrong_se")
 COLUMNS = ("task", "model", "n_params", "chain", "chain_losses", "teacher", "loss", "seed", "train_half", *_MEASURES,
            "shared_accuracy", "weak_accuracy", "ceiling_accuracy", "n_shared", "ceiling", "ceiling_differs", "pgr",
@@ -207,7 +209,8 @@ def _rank(name, value):
 def _sorted(table):
     "By task, size, supervisor's size, loss, settings, seed: no folder listing decides the order."
     size, columns = dict(zip(table.model, table.n_params.fillna(0))), varying(table)
-    keys = [(r.task, size[r.model], r.model, [size.get(m, 0) for m in r.chain], r.chain, r.chain_losses,
+    keys = [(r.task, size[r.model], by_number(r.model), [size.get(m, 0) for m in r.chain],
+             [by_number(m) for m in r.chain], r.chain_losses,
              r.loss != "xent", r.loss, [_rank(c, getattr(r, c)) for c in columns], r.seed, r.train_half, r.path)
             for r in table.itertuples()]
     return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)

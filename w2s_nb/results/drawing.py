@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'NAIVE', 'LINE', 'WRITTEN', 'Theme', 'supervisor_colors', 'luminance', 'text_on', 'method_styles', 'Look',
-           'spread', 'text_width', 'Page', 'new_page', 'band_shade', 'add_curve', 'add_legend', 'label_ticks',
-           'save_figure']
+           'spread', 'text_width', 'Page', 'new_page', 'band_shade', 'add_curve', 'add_seeds', 'add_legend',
+           'label_ticks', 'save_figure']
 
 # %% ../../nbs/6_results/64_drawing.ipynb #d4735e3a
 from collections.abc import Sequence
@@ -192,7 +192,7 @@ def _faint(color, alpha):
 # %% ../../nbs/6_results/64_drawing.ipynb #b7a56873
 def add_curve(
     fig: go.Figure,        # a page
-    data: pd.DataFrame,    # one row a point, in drawing order; columns x, y, and where known low, high, hover
+    data: pd.DataFrame,    # one row a point, in drawing order; columns x, y, and where known low, high, hover, seeds
     name: str,             # what the legend calls it; curves of one name are switched together
     look: Look,            # how it is drawn
     at: tuple[int, int] = (1, 1),  # row and column of the panel
@@ -211,6 +211,23 @@ def add_curve(
         fig.add_scatter(x=[*known["x"], *known["x"][::-1]], y=[*known["high"], *known["low"][::-1]], fill="toself",
                         fillcolor=_faint(look.color, shade), line_width=0, mode="lines", hoverinfo="skip", **where)
     fig.add_scatter(x=data["x"], y=data["y"], name=name, **look.drawn(), **where, **hover)
+    if "seeds" in data: add_seeds(fig, data, look.color, **where)
+
+
+def add_seeds(
+    fig: go.Figure,       # a page
+    data: pd.DataFrame,   # columns x and seeds: ((seed, value), …) where the seeds disagree, () elsewhere
+    color: str,           # of the points
+    **where,              # plotly's arguments: row, col, legendgroup …
+) -> None:
+    "Draw the single seeds beside a mean, where they disagree."
+    found = [(x, y, seed) for x, seeds in zip(data["x"], data["seeds"]) if isinstance(seeds, tuple)
+             for seed, y in seeds]
+    if not found: return
+    x, y, seeds = zip(*found)
+    look = dict(symbol="circle-open", size=5, color=color, opacity=0.8)
+    fig.add_scatter(x=x, y=y, text=seeds, mode="markers", marker=look, name="single seeds",
+                    hovertemplate="seed %{text}: %{y:.3f}<extra></extra>", **dict(showlegend=False) | where)
 
 # %% ../../nbs/6_results/64_drawing.ipynb #670671cd
 def add_legend(

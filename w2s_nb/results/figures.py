@@ -20,13 +20,14 @@ import plotly.graph_objects as go
 
 from ..data.runtime import ConfigError, check_choice
 from .collect import as_table
-from .drawing import NAIVE, THEMES, Look, add_legend, new_page, supervisor_colors, text_on, text_width
+from .drawing import (NAIVE, THEMES, Look, add_legend, add_seeds, new_page, supervisor_colors, text_on,
+                                    text_width)
 from .panels import (draw_points, pgr_points, plot_agreement, plot_confidence, plot_size, plot_tasks,
                                    seed_means, size_axis, students_and_truth)
 from .pgr import pgr_table
 from .tables import SETTINGS, chain_text, method_names, short_names
 from .transfer import (TRUTH, average, config_text, curve_order, for_drawing, model_order, of_tasks,
-                                     plot_transfer)
+                                     plot_transfer, seeds_disagree)
 
 # every figure can be imported from here
 _all_ = ["TRUTH", "draw_points", "pgr_points", "plot_transfer", "plot_size", "plot_confidence", "plot_tasks",
@@ -37,7 +38,7 @@ def summary_bars(
     table="results",        # of `results_table`, or what that accepts
     naive: str = NAIVE,     # the loss or method of naive fine-tuning
     best: str = "logconf",  # the loss or method that is compared with it
-) -> pd.DataFrame:          # setting, bar, value, low, high, hover
+) -> pd.DataFrame:          # setting, bar, value, low, high, hover, seeds
     "Weak, naive, best and ceiling of every task, smallest supervisor to largest student: means over seeds ± their s.e."
     table = students_and_truth(table, [naive, best])
     bars = []
@@ -51,7 +52,7 @@ def summary_bars(
                                                  & ((mine.loss == method) | (mine.method == method))]
         for bar, runs in dict(weak=of(weak, "", NAIVE), naive=of(strong, weak, naive), **{best: of(strong, weak, best)},
                               ceiling=of(strong, "", NAIVE)).items():
-            bars += [dict(setting=task, bar=bar, value=r.accuracy, low=r.low, high=r.high, hover=r.hover)
+            bars += [dict(setting=task, bar=bar, value=r.accuracy, low=r.low, high=r.high, hover=r.hover, seeds=r.seeds)
                      for r in average(runs, ["model"]).itertuples()]
     if not bars:
         raise ConfigError("No student of a smaller supervisor in this table: the bars need one. Run a sweep over two "
@@ -133,9 +134,10 @@ def plot_bars(
         fig.add_bar(x=[names[s] for s in settings], y=mine.value, name=kind, marker_color=colors[kind], error_y=error,
                     text=text, textposition="inside", insidetextanchor="start", textangle=0 if wide else -90,
                     insidetextfont=dict(size=11, color=text_on(colors[kind])), constraintext="none",
-                    **_bar_hover(mine, kind))
+                    offsetgroup=kind, **_bar_hover(mine, kind))
+        if "seeds" in mine: add_seeds(fig, mine.assign(x=[names[s] for s in settings]), "#c04030", offsetgroup=kind)
     if chance is not None: fig.add_hline(y=chance, line=dict(color=THEMES[theme].text, width=1, dash="dash"))
-    fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.06)
+    fig.update_layout(barmode="group", scattermode="group", bargap=0.2, bargroupgap=0.06)
     return fig.update_yaxes(title=y_title, rangemode="tozero")
 
 # %% ../../nbs/6_results/67_figures.ipynb #pa1rplot
@@ -256,7 +258,7 @@ def _curve_names(curves):
 
 # %% ../../nbs/6_results/67_figures.ipynb #98010bd9
 def _along(curves):
-    "Points of learning curves: means over seeds ± standard error."
+    "Points of learning curves: means over seeds ± standard error, and the seeds where they disagree."
     keys = ["panel", "curve", "method", "epoch"]
     runs = curves.assign(panel=curves.task, curve=_curve_names(curves), method=curves.get("method", curves.loss),
                          config=curves.get("config", ""), weak_agreement=curves.get("weak_agreement", np.nan))
@@ -264,9 +266,11 @@ def _along(curves):
         y=("accuracy", "mean"), sd=("accuracy", "std"), n=("accuracy", "count"),
         weak_agreement=("weak_agreement", "mean"), config=("config", "first")).reset_index()
     se = points.sd / np.sqrt(points.n)
+    seeds = [tuple(zip(g.seed, g.accuracy)) if seeds_disagree(g.accuracy) else ()
+             for _, g in runs.groupby(keys, sort=False)]
     hover = [f"<b>{p.curve}</b>, {p.method}<br>{p.panel}, epoch {p.epoch:.2f}: {p.y:.4f}, {p.n} seeds<br>{p.config}"
              for p in points.itertuples()]
-    return points.assign(x=points.epoch, low=points.y - se, high=points.y + se, hover=hover)
+    return points.assign(x=points.epoch, low=points.y - se, high=points.y + se, hover=hover, seeds=seeds)
 
 
 def plot_learning(

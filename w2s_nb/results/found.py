@@ -21,7 +21,7 @@ from pyarrow.parquet import ParquetFile
 
 from ..data.files import MANIFEST, check_manifest
 from ..data.runtime import ConfigError
-from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error
+from ..measuring.evaluation import Predictions, accuracy, auroc, calibration_error, failures
 from .tables import DEFAULTS, as_value, short_names
 from ..runs.config import PRESETS
 from ..runs.store import SUMMARY, Run
@@ -107,7 +107,7 @@ def _measure(test, summary):
     a, c = accuracy(test), calibration_error(test, n_boot=40)
     majority = np.bincount(test.true_class).max() / len(test)
     found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n, majority=float(majority),
-                 calibration_error=c.value, calibration_error_se=c.se)
+                 calibration_error=c.value, calibration_error_se=c.se) | failures(test)
     if test.n_classes <= AUROC_CLASSES:
         r = auroc(test)
         found |= dict(auroc=r.value, auroc_se=r.se)

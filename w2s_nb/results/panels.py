@@ -138,9 +138,10 @@ def size_axis(
     table: pd.DataFrame,   # with columns model and n_params; where a size is missing, all that `model_order` needs
     short: bool = False,   # sizes alone, without the models' names
 ) -> tuple[dict, dict]:    # model -> place, place -> label
-    "Places of models on a horizontal axis: the logarithm of the size, or the rank where a size is not known."
+    "Places of models on a horizontal axis: the logarithm of the size, or the rank if it is not known or the same."
     size, names = table.groupby("model").n_params.max(), short_names(table.model)
-    if size.isna().any() or (size <= 0).any():
+    of_one_size = size.nunique() == 1 < len(size)                    # checkpoints of one model
+    if size.isna().any() or (size <= 0).any() or of_one_size:
         place = {m: float(i) for i, m in enumerate(model_order(table))}
         return place, {x: names[m] for m, x in place.items()}
     place, labels = {m: float(np.log10(n)) for m, n in size.items()}, {}
@@ -157,7 +158,7 @@ def _method_apart(table):
 def seed_means(
     table: pd.DataFrame,      # of `for_drawing`
     value: str = "accuracy",  # column
-) -> pd.DataFrame:            # model, curve, method, y, low, high, hover
+) -> pd.DataFrame:            # model, curve, method, y, low, high, hover, seeds
     "Points to draw: means over seeds; of several tasks the median of their means."
     table = table.assign(method=_method_apart(table))
     means = average(table, ["task", "model", "curve", "method"], value).rename(columns={value: "y"})
@@ -166,7 +167,7 @@ def seed_means(
     for key, g in means.groupby(["model", "curve", "method"], sort=False, dropna=False):
         lines = [f"<b>{g.y.median():.4f}</b>, median over {len(g)} tasks"]
         lines += [*(f"{t}: {y:.4f}" for t, y in zip(g.task, g.y)), g.hover.iloc[0].split("<br>")[0]]
-        point = dict(y=g.y.median(), low=np.nan, high=np.nan, hover="<br>".join(lines))
+        point = dict(y=g.y.median(), low=np.nan, high=np.nan, hover="<br>".join(lines), seeds=())
         rows.append(dict(zip(("model", "curve", "method"), key)) | point)
     return pd.DataFrame(rows)
 

@@ -11,15 +11,18 @@ __all__ = ['PRESETS', 'PROBE_LR', 'PROBE_EPOCHS', 'LORA_TIMES', 'LARGEST', 'STAG
 # %% ../../nbs/5_runs/50_config.ipynb #d4735e3a
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
-from datasets import Dataset, load_from_disk
+from datasets import Dataset
 
 from ..data.files import MANIFEST, check_manifest
 from ..data.rows import DataSettings, Rows, fingerprint, rows_for
-from ..data.runtime import ConfigError, Execution, as_declared, check_choice, html_rows, slug
+from ..data.runtime import ConfigError, Execution, Recent, as_declared, check_choice, html_rows, slug
+from ..data.tables import as_table, file_state, is_saved
 from ..data.tasks import TASKS, Task, find_task, task_name
 from ..data.tokens import TokenSettings
 from ..learning.labels import LabelSettings, is_control, label_needs, label_steps
@@ -412,7 +415,7 @@ def identify(
 
 
 #: settings that came after the first runs were stored -> the values that those have: they keep their ids
-_LATER = dict(pooling=(None, "last"), defaults_of=("tune",))
+_LATER = dict(pooling=(None, "last"), group_column=(None,), defaults_of=("tune",))
 
 
 def _hash(config, parts):
@@ -420,34 +423,50 @@ def _hash(config, parts):
     replaced = ("model", "teacher", "beside", "backbone", "text_column", "label_column")
     values = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in replaced}
     values = {name: value for name, value in values.items() if name not in _LATER or value not in _LATER[name]}
-    if config.group_column is None: del values["group_column"]
     if config.task not in TASKS: values["task"] = "rows of a file"
     return hashlib.sha256(json.dumps(values | parts, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../../nbs/5_runs/50_config.ipynb #9400f1b2
+_labels = Recent(8)     # state of the labels -> Dataset
+
+
 def stored_labels(
-    path: str | Path,  # folder of a run, or of its weak labels
+    path: str | Path,  # folder of a run or of its weak labels; a file of rows, or a folder that `save_to_disk` wrote
 ) -> Dataset:          # columns soft_label, and id or txt
-    "Weak labels from a folder; a `ConfigError` if there are none."
-    path = Path(path)
-    folder = path / "weak_labels" if (path / "weak_labels").is_dir() else path
-    if not (folder / "state.json").is_file():
-        raise ConfigError(f"No weak labels in {str(path)!r}: give the folder of a stored run, "
-                          "or its weak_labels folder.")
-    if (folder.parent / MANIFEST).is_file() or (folder.parent / "test_predictions.parquet").is_file():
-        check_manifest(folder.parent, only=("weak_labels/",))    # of a run of ours; others bring no list of files
-    return _stored_labels(str(folder), (folder / "state.json").stat().st_mtime_ns)
+    "Weak labels by their path; a `ConfigError` if there are none."
+    path = Path(path).expanduser()
+    place = path / "weak_labels" if (path / "weak_labels").is_dir() else path
+    if not (is_saved(place) or place.is_file()):
+        raise ConfigError(f"No weak labels in {str(path)!r}: give the folder of a stored run, its weak_labels folder, "
+                          "or a file of rows with the columns soft_label, and txt or id.")
+    if (place.parent / MANIFEST).is_file() or (place.parent / "test_predictions.parquet").is_file():
+        check_manifest(place.parent, only=("weak_labels/",))     # of a run of ours; others bring no list of files
+    return _labels.get(file_state(place), lambda: _read_labels(place))
 
 
-@lru_cache(maxsize=8)
-def _stored_labels(folder, changed):
-    labels = load_from_disk(folder)
-    missing = [] if "soft_label" in labels.column_names else ["soft_label"]
-    missing += [] if {"txt", "id"} & set(labels.column_names) else ["txt"]
+def _read_labels(place):
+    table = as_table(place)
+    missing = [] if "soft_label" in table.names else ["soft_label"]
+    missing += [] if {"txt", "id"} & set(table.names) else ["txt"]
     if missing:
-        raise ConfigError(f"The weak labels in {folder!r} have no column {', '.join(missing)}; "
-                          f"they have {', '.join(labels.column_names)}.")
-    return labels
+        raise ConfigError(f"The weak labels in {str(place)!r} have no column {', '.join(missing)}; "
+                          f"they have {', '.join(table.names)}.")
+    columns = {name: table.column(name) for name in ("id", "txt") if name in table.names}
+    soft = [_soft_label(value, table.row_name(i)) for i, value in enumerate(table.column("soft_label"))]
+    given = [i for i, value in enumerate(soft) if value is not None]
+    texts = {name: ["" if values[i] is None else str(values[i]) for i in given] for name, values in columns.items()}
+    return Dataset.from_dict(texts | dict(soft_label=[soft[i] for i in given]))
+
+
+def _soft_label(value, where):
+    "A distribution, also as the text of one: '[0.2, 0.8]'; None where it is missing."
+    if isinstance(value, str):
+        with suppress(ValueError): value = json.loads(value.strip().replace("(", "[").replace(")", "]"))
+    if value is None: return None
+    with suppress(TypeError, ValueError):
+        if not isinstance(value, (str, Mapping)): return [float(p) for p in value]
+    raise ConfigError(f"The soft_label {value!r} of {where} is not a distribution: give a list with one probability "
+                      "per class.")
 
 
 def labels_fingerprint(

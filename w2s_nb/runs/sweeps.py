@@ -11,17 +11,23 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..data.runtime import ConfigError, Execution, as_declared, check_choice, is_interactive, slug
+from ..data.paper_tasks import named_tasks
+from ..data.runtime import ConfigError, Execution, check_choice, is_interactive, slug
+from ..data.tasks import task_name
 from ..learning.labels import LabelSettings, label_needs
+from ..learning.more_losses import LOSSES, loss_defaults
+from ..models.checkpoints import checkpoints
 from ..models.ladder import MICRO_LADDER
 from .config import ROW_SETTINGS, ChainSettings, RunConfig, default_of, identify
 from .executors import Executor, Failed, Local, end_import, jobs_of
 from .learn import prepare
+from .options import write_options
 from .progress import cost_of, planned, states_of
 from .store import Run, is_stored
 
@@ -69,8 +75,8 @@ def check_lists(
 
 
 def plan(
-    model_sizes: Sequence[str],            # models, smallest first
-    ds_names: Sequence[str],               # tasks
+    model_sizes: Sequence[str],            # models, smallest first, or a pattern of one model's checkpoints
+    ds_names: Sequence[str],               # tasks, or groups of tasks: "paper-nlp", "micro"
     losses: Sequence[str] = ("xent",),     # losses of the students
     seeds: Sequence[int] = (0, 1, 2),      # repetitions: each seed draws rows, halves and order anew
     ceiling: str = "weak",                 # half that ceilings learn: "weak" as in [O], or "transfer" as in [B]
@@ -80,8 +86,9 @@ def plan(
 ) -> list[RunConfig]:
     "Every run of a sweep, supervisors before students."
     check_choice("ceiling", ceiling, ("weak", "transfer"))
-    check_lists(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds)
-    model_sizes = [as_declared("model", model, "str") for model in model_sizes]
+    check_lists(model_sizes=checkpoints(model_sizes), ds_names=ds_names, losses=losses, seeds=seeds)
+    ds_names = named_tasks(ds_names)
+    model_sizes = checkpoints(model_sizes)
     theirs = [f.name for f in fields(RunConfig) if f.name not in ("model", *ROW_SETTINGS)]
     for name in students_only: check_choice("setting of students only", name, theirs)
     both = {name: value for name, value in config.items() if name not in (*STUDENTS_ONLY, *students_only)}
@@ -209,14 +216,51 @@ DEFAULT_TASKS = ("micro-reviews", "micro-grammar", "micro-sums")
 
 
 def sweep(
-    model_sizes: Sequence[str] = tuple(MICRO_LADDER),  # models, smallest first; the built-in ladder
-    ds_names: Sequence[str] = DEFAULT_TASKS,  # tasks; three built-in ones
+    model_sizes: Sequence[str] = tuple(MICRO_LADDER),  # models, smallest first, or a pattern of checkpoints
+    ds_names: Sequence[str] = DEFAULT_TASKS,  # tasks, or paths of files of rows; three built-in ones
     losses: Sequence[str] = ("xent",),     # losses of the students
     seeds: Sequence[int] = (0, 1, 2),      # repetitions: each seed draws rows, halves and order anew
     root: str | Path = "results",          # folder of stored runs
-    run_options: dict | None = None,       # workers, and further fields of `Execution`: device, data_dir …
-    **config,                              # settings of `RunConfig`; `ceiling`, `students_only` of `plan`
+    run_options: dict | None = None,       # the same as naming them below: workers, executor, device, data_dir …
+    **config,                              # settings of `RunConfig`, `plan` and `Execution`; workers, executor
 ) -> pd.DataFrame:                         # one row per run: task, model, teacher, loss, seed, accuracy, n …
     "Train every model on the ground truth and on the labels of every model up to its size."
+    run_options = (run_options or {}) | {name: config.pop(name) for name in _RUNNING if name in config}
+    for name in config: _check_known(name)
+    ds_names = [task_name(task, run_options.get("data_dir")) for task in _listed("ds_names", ds_names)]
+    model_sizes = checkpoints(model_sizes)
     configs = plan(model_sizes, ds_names, losses, seeds, **config)
-    return pd.DataFrame([run.row() for run in run_all(configs, root, **(run_options or {}))])
+    lists = dict(model_sizes=model_sizes, ds_names=ds_names, losses=losses, seeds=seeds)
+    repeats = _as_options(lists | config, run_options)
+    if repeats: write_options(Path(root), "w2s_sweep", repeats | dict(results_folder=root, sweep_subfolder="."))
+    return pd.DataFrame([run.row() for run in run_all(configs, root, **run_options)])
+
+# %% ../../nbs/5_runs/57_sweeps.ipynb #swpopt01
+_RUNNING = ("workers", "executor", *(f.name for f in fields(Execution) if f.name != "root"))
+
+
+def _listed(name, values):
+    check_lists(**{name: values})
+    return values
+
+
+def _check_known(name):
+    "A `ConfigError` for a name that nothing has, with the nearest that there is."
+    known = [*(f.name for f in fields(RunConfig)), *_RUNNING, "ceiling", "largest", "students_only"]
+    if name in known: return
+    near = get_close_matches(name, known, 1, 0.5)
+    raise ConfigError(f"A sweep has no setting {name!r}: " + (f"did you mean {near[0]!r}?" if near else
+                      "its settings are those of RunConfig, plan and Execution."))
+
+
+def _as_options(values, run_options):
+    "The options of `w2s_sweep` that mean the same; None where a value cannot be typed, such as another run."
+    losses, by_loss = values["losses"], values.get("loss_options") or {}
+    if set(by_loss) & set(LOSSES):
+        flat = {name: value for options in by_loss.values() for name, value in options.items()}
+        typed = {loss: {n: v for n, v in flat.items() if n in loss_defaults(loss)} for loss in losses}
+        if any(typed[loss] != by_loss.get(loss, {}) for loss in losses): return None
+        values = values | dict(loss_options=flat)
+    where = {name: run_options.get(name) for name in ("device", "data_dir", "micro_batch", "workers")}
+    if values.get("largest") or any(values.get(name) for name in ("teacher", "beside", "backbone")): return None
+    return {name: value for name, value in (values | where).items() if name != "largest"}
