@@ -44,6 +44,7 @@ test-browser: docs   ## the site in headless Chromium; ends with `N passed, N fa
 
 test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
 	$(BIN)/python tools/check/damage.py --table
+	$(BIN)/python tools/check/kills.py
 
 coverage: install    ## which exported lines the notebooks execute, module by module
 	$(BIN)/python tools/check/covered.py --least 0.9

@@ -18,6 +18,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -190,7 +191,8 @@ def _steps(text):
 TYPES = {"bool": (_bool, "BOOL"), "int": (_whole, "N"), "float": (float, "X"), "str": (str, "NAME"),
          "dict": (_pairs, "KEY=VALUE,…"), "tuple": (_steps, "A,B(KEY=VALUE,…),…"),
          "list[str]": (names_in, "A,B,…"), "list[int]": (_integers, "N,N,…"),
-         "int | str": (_value, "N"), "str | dict": (str, "NAME"), "str | Path": (str, "PATH")}
+         "int | str": (_value, "N"), "float | str": (_value, "X"),
+         "str | dict": (str, "NAME"), "str | Path": (str, "PATH")}
 
 # %% ../../nbs/7_commands/70_cli.ipynb #19581e27
 class _Parser(argparse.ArgumentParser):
@@ -355,15 +357,18 @@ def root_of(
     typed: Typed,  # of a training command
 ) -> Path:
     "Folder of the stored runs."
-    return Path(typed.own.results_folder) / typed.own.sweep_subfolder
+    return Path(typed.own.results_folder).expanduser() / typed.own.sweep_subfolder
 
 # %% ../../nbs/7_commands/70_cli.ipynb #4ec9599f
 def ends_clearly(
     work: Callable,  # takes no arguments
 ):
-    "Run a command; a `ConfigError` becomes one sentence on standard error and exit status 2."
+    "Run a command. A `ConfigError` ends in one sentence and exit status 2, Ctrl-C and SIGTERM in one and 130."
+    import signal
     import warnings
     from w2s_nb.data.runtime import ConfigError
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)   # like Ctrl-C: folders and holds are cleared away
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)   # other libraries address their developers with these
         warnings.filterwarnings("ignore", ".* max_ctx=.* tokens or more")   # `dropped_text` says so in the end
@@ -373,6 +378,9 @@ def ends_clearly(
         except ConfigError as e:
             print(f"error: {e}", file=sys.stderr)
             sys.exit(2)
+        except KeyboardInterrupt as e:
+            print(str(e) or "Stopped. What is stored is untouched, and the same command goes on.", file=sys.stderr)
+            sys.exit(130)
         finally: warnings.formatwarning = before
 
 # %% ../../nbs/7_commands/70_cli.ipynb #train001
@@ -519,13 +527,15 @@ def report(
 ) -> None:
     "Print the accuracies, the median PGR and the failed runs of a table, and write the table and its plot."
     from w2s_nb import plot_transfer, save_figure, save_table
+    from w2s_nb.data.files import clear_disk_errors
     from w2s_nb.results.failures import failures_text
     print(accuracy_text(table) + medians_text(table) + failures_text(table))
     written = [folder / "results.csv"]
-    save_table(table, written[0])
-    if table.model.nunique() > 1:
-        written.append(folder / "transfer.html")
-        save_figure(plot_transfer(table), written[1])
+    with clear_disk_errors(folder):
+        save_table(table, written[0])
+        if table.model.nunique() > 1:
+            written.append(folder / "transfer.html")
+            save_figure(plot_transfer(table), written[1])
     print(f"\nWritten: {', '.join(map(str, written))}")
 
 # %% ../../nbs/7_commands/70_cli.ipynb #med1ans1

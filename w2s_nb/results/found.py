@@ -187,6 +187,7 @@ def _names_a_task(path):
 
 def _read_all(root):
     "Every run below a folder; a warning names the broken ones."
+    root = os.path.expanduser(root)
     if not Path(root).is_dir():
         raise ConfigError(f"There is no folder {str(root)!r}: give the folder that holds the runs, "
                           "the `root` of `train_run` and `sweep`.")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUMMARY', 'HOLD_SECONDS', 'Run', 'load_run', 'run_path', 'is_stored', 'Busy', 'Lost', 'hold_file', 'lease_of', 'Hold',
-           'held', 'holder_text', 'new_folder', 'finish_move', 'write_run', 'run_sync']
+           'held', 'holder_text', 'new_folder', 'checkpoint_folder', 'finish_move', 'write_run', 'run_sync']
 
 # %% ../../nbs/5_runs/51_store.ipynb #store003
 import json
@@ -116,7 +116,7 @@ def run_path(
     root: str | Path = "results",   # folder of stored runs
 ) -> Path:
     "Where the run is stored: root/TASK/NAME."
-    return Path(root) / slug(run.config.task) / run.name
+    return Path(root).expanduser() / slug(run.config.task) / run.name
 
 
 def is_stored(
@@ -241,6 +241,13 @@ def _move_into_place(new, path):
     if path.exists(): path.rename(_older(path))
     new.rename(path)
     shutil.rmtree(_older(path), ignore_errors=True)
+
+
+def checkpoint_folder(
+    path: Path,  # folder of a run
+) -> Path:
+    "Where checkpoints of the run are while it is trained."
+    return path.with_name(f".{path.name}.checkpoint")
 
 
 def finish_move(
