@@ -250,7 +250,7 @@ def _affordable(model, batch):
 
     def keep(x):
         saved[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-        return x
+        return x.detach()      # the output itself would hold its graph, and the graph the output: never freed
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x): logits = model(part)     # held until counted
     _set_rng_state(state)
