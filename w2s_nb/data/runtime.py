@@ -19,7 +19,7 @@ import re
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -39,7 +39,7 @@ def check_choice(
     choices,        # the values that are allowed
 ):
     "Return `value` if it is one of `choices`; otherwise raise a `ConfigError` that lists them."
-    if value in choices: return value
+    if isinstance(value, Hashable) and value in choices: return value
     raise ConfigError(f"Unknown {what} {value!r}: it must be one of {', '.join(map(str, choices))}.")
 
 # %% ../../nbs/1_data/10_runtime.ipynb #refused1
