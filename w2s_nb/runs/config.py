@@ -105,7 +105,8 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
         by_loss = set(self.loss_options) & set(LOSSES)           # a preset gives the options of several losses
         self._set("loss_options", self.loss_options.get(self.loss, {}) if by_loss else self.loss_options)
         self._set("labels", label_steps(self.labels))
-        self._set("beside", tuple(self.beside))
+        self._set("beside", _as_runs(() if self.beside is None else self.beside))
+        for name in ("teacher", "backbone"): self._set(name, _as_run(name, getattr(self, name)))
 
     def _set(self, name, value): object.__setattr__(self, name, value)
 
@@ -137,6 +138,17 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
         return any(is_control(run.labels) for run in lineage(self))
 
 # %% ../../nbs/5_runs/50_config.ipynb #defau1t1
+def _as_run(name, value):
+    if value is None or isinstance(value, RunConfig): return value
+    raise ConfigError(f"{name}={value!r} must be a configuration, as in {name}=RunConfig(task, model), or None.")
+
+
+def _as_runs(values):
+    if not isinstance(values, (list, tuple)):
+        raise ConfigError(f"beside={values!r} must be a list of configurations, as in beside=[RunConfig(task, model)].")
+    return tuple(_as_run("beside", value) for value in values if value is not None)
+
+
 def _type_name(setting):
     "The declared type of a field, as text."
     if isinstance(setting.type, str): return setting.type
