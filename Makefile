@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test export execute readme docs test-browser test-survival coverage house bench clean
+.PHONY: help install demo test test-properties dist export execute readme docs test-browser test-survival test-cluster coverage house bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,12 @@ demo: install        ## the main job on the built-in world: a sweep, its table a
 
 test: install        ## every notebook, and the checks around them; ends with `N passed, N failed`
 	$(BIN)/python tools/check/test.py
+
+test-properties: install   ## 2,000 random tables, settings and command lines
+	W2S_EXAMPLES=2000 $(BIN)/python tools/check/notebooks.py test nbs/1_data/18_tokens.ipynb nbs/5_runs/50_config.ipynb nbs/7_commands/70_cli.ipynb
+
+dist: install        ## the wheel in dist, and the tutorials with it in a new environment of PYTHON
+	$(BIN)/python tools/check/tutorials.py --wheel --python $(PYTHON)
 
 export: install      ## notebooks -> w2s_nb/*.py; their stored outputs are cleaned of addresses
 	$(BIN)/nbdev_export
@@ -42,8 +48,13 @@ docs: $(VENV)/.docs  ## the documentation site, in _docs, with every link checke
 test-browser: docs   ## the site in headless Chromium; ends with `N passed, N failed`
 	$(BIN)/python tools/check/browser.py
 
+test-cluster: install    ## processes on one folder, Ray with two nodes, Slurm; ends with `N passed, N failed`
+	$(BIN)/python -m pip install --quiet -e ".[ray,slurm]"
+	$(BIN)/python tools/check/cluster.py
+
 test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
 	$(BIN)/python tools/check/damage.py --table
+	$(BIN)/python tools/check/kills.py
 
 coverage: install    ## which exported lines the notebooks execute, module by module
 	$(BIN)/python tools/check/covered.py --least 0.9

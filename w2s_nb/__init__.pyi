@@ -14,6 +14,7 @@ from .models.text_models import MODELS as MODELS
 from .models.text_models import ModelSpec as ModelSpec
 from .models.text_models import register_model as register_model
 from .learning.more_losses import LOSSES as LOSSES
+from .measuring.audit import audit_task as audit_task
 from .measuring.evaluation import Estimate as Estimate
 from .measuring.evaluation import Predictions as Predictions
 from .measuring.evaluation import accuracy as accuracy
@@ -25,12 +26,16 @@ from .runs.config import PRESETS as PRESETS
 from .runs.config import RunConfig as RunConfig
 from .runs.store import Run as Run
 from .runs.store import load_run as load_run
+from .runs.use import export_model as export_model
+from .runs.use import predict as predict
 from .runs.runs import train_run as train_run
 from .runs.sweeps import sweep as sweep
 from .results.pgr import compare_methods as compare_methods
 from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table
 from .results.transfer import plot_transfer as plot_transfer
+from .results.disagreements import disagreements as disagreements
+from .results.disagreements import save_rows as save_rows
 from .results.collect import results_table as results_table
 from .results.failures import failed_runs as failed_runs
 from .results.failures import seed_table as seed_table

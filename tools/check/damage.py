@@ -5,7 +5,7 @@
     python tools/check/damage.py --table    # and print the table of file × damage × outcome
 
 A case damages one file, and then uses the run in every way there is. Each use must end in one of three ways: a sentence
-that names what is wrong (noticed), the result made again (made again), or a result that is equal to the last bit to that
+that names what is wrong (noticed), the result made again (made again), or a result equal to the last bit to that
 of the whole file (same). A file passes if no use gives something else, and at least one notices or makes it again.
 """
 import argparse

@@ -112,6 +112,11 @@ def check_damage():
     return output_of(TOOLS / "check" / "damage.py", "--short")
 
 
+def check_kills():
+    "A sweep and a run that are killed at random moments end with the same bytes, and leave nothing behind."
+    return output_of(TOOLS / "check" / "kills.py", "--short")
+
+
 def check_examples():
     "The examples of CONTRIBUTING.md run."
     return output_of(TOOLS / "check" / "examples.py")
@@ -121,6 +126,7 @@ CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
     "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
     "hub": check_hub, "examples": check_examples, "damage": check_damage,
+    "kills": check_kills,
 }
 
 

@@ -6,7 +6,7 @@
 __all__ = ['DTYPES', 'READING', 'ConfigError', 'check_choice', 'refused', 'as_declared', 'check_at_least', 'check_positive',
            'pick_device', 'autocast', 'seed_everything', 'kept_randomness', 'load_plugins', 'slug', 'cache_dir',
            'trim_cache', 'delete_file', 'touch_file', 'Recent', 'html_rows', 'is_interactive', 'page_style',
-           'quiet_hub', 'out_of_memory', 'Room', 'free_memory', 'Execution', 'guard_torchvision']
+           'quiet_hub', 'out_of_memory', 'Room', 'free_memory', 'read_interval', 'Execution', 'guard_torchvision']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
@@ -19,7 +19,7 @@ import re
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -39,7 +39,7 @@ def check_choice(
     choices,        # the values that are allowed
 ):
     "Return `value` if it is one of `choices`; otherwise raise a `ConfigError` that lists them."
-    if value in choices: return value
+    if isinstance(value, Hashable) and value in choices: return value
     raise ConfigError(f"Unknown {what} {value!r}: it must be one of {', '.join(map(str, choices))}.")
 
 # %% ../../nbs/1_data/10_runtime.ipynb #refused1
@@ -365,6 +365,18 @@ def free_memory(
     free = [int(line.split()[1]) * 2**10 for line in lines if line.startswith("MemAvailable")]
     return free[0] if free else None
 
+# %% ../../nbs/1_data/10_runtime.ipynb #interva1
+def read_interval(
+    value: float | str,      # minutes, or steps as in "200steps"
+) -> tuple[float, int]:      # minutes, steps; one of them is 0
+    "How often a checkpoint is written."
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(steps?|minutes?|)\s*", str(value), re.IGNORECASE)
+    if not found or (found[2].lower().startswith("step") and not float(found[1]).is_integer()):
+        raise ConfigError(f"checkpoint_every={value!r} must be minutes, such as 10, or steps, such as '200steps'; "
+                          "0 writes a checkpoint only when the run is asked to stop.")
+    if found[2].lower().startswith("step"): return 0.0, int(found[1])
+    return float(found[1]), 0
+
 # %% ../../nbs/1_data/10_runtime.ipynb #execut02
 @dataclass(frozen=True)
 class Execution:
@@ -382,6 +394,7 @@ class Execution:
     trust_remote_code: bool = False       # allow code from a model's repository
     keep_model: bool = True               # store the trained weights
     force: bool = False                   # train again, and replace the stored run once the new one is whole
+    checkpoint_every: float | str = 10.0  # minutes, or steps as in "200steps"; 0: only when asked to stop
     eval_every: int | str | None = None   # measure test accuracy every n steps, or every "epoch"; None: at the end
     logger: Callable | None = None        # (config, name) -> context manager giving a function of each record
     progress: bool | None = None          # True: a bar; False: silent; None: a bar if someone is watching, else lines
@@ -394,6 +407,8 @@ class Execution:
             if not isinstance(value, int) or value < 1:
                 other = ' or "epoch"' if name == "eval_every" else ""
                 raise ConfigError(f"{name}={value!r} must be at least 1{other}; leave it out for the default.")
+        read_interval(self.checkpoint_every)
+        object.__setattr__(self, "root", type(self.root)(os.path.expanduser(self.root)))
 
     place = property(lambda self: pick_device(self.device), doc="The torch device, checked to exist.")
 
@@ -409,7 +424,7 @@ class Execution:
     def local_rows(self) -> str | None:
         "The folder of local rows as a text, or None for the hub."
         folder = self.data_dir or os.environ.get("W2S_DATA_DIR")
-        return str(folder) if folder else None
+        return os.path.expanduser(folder) if folder else None
 
 # %% ../../nbs/1_data/10_runtime.ipynb #4a44dc15
 _torchvision_ops = None  # the declared operators live as long as this object

@@ -426,12 +426,23 @@ def check_labels(
                               f"it must be {rule} (default {known[option]!r}).")
 
 
+def _name_and_options(step):
+    "One entry of a chain as (name, options)."
+    if isinstance(step, str): return step, {}
+    if isinstance(step, (list, tuple)) and len(step) == 2 and isinstance(step[1], dict):
+        return step[0], {option: v.item() if isinstance(v, np.generic) else v for option, v in step[1].items()}
+    raise ConfigError(f"labels has the entry {step!r}: each must be the name of a function, or its name and options, "
+                      "as in ('threshold', dict(least=0.8)).")
+
+
 def label_steps(
     labels,  # a sequence of names and (name, options) pairs
 ) -> tuple[tuple[str, dict], ...]:
     "The chain with every option filled in; checked."
     if isinstance(labels, str): raise ConfigError(f"labels={labels!r} must be a list of functions: [{labels!r}].")
-    steps = [(step, {}) if isinstance(step, str) else (step[0], dict(step[1])) for step in labels]
+    if not isinstance(labels, (list, tuple)):
+        raise ConfigError(f"labels={labels!r} must be a list of functions, such as ['threshold'].")
+    steps = list(map(_name_and_options, labels))
     for name, options in steps: check_labels(name, options)
     return tuple((name, label_options(name) | options) for name, options in steps)
 

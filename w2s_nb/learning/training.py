@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'SCHEDULES', 'STOPS', 'OptimSettings', 'make_optimizer', 'make_schedule', 'Stepper', 'make_stepper',
            'backward', 'fit', 'predict_logits', 'ReadingSettings', 'language_loss', 'StopSettings', 'check_steps',
-           'watch', 'with_progress']
+           'Kept', 'watch', 'with_progress']
 
 # %% ../../nbs/3_learning/32_training.ipynb #d4735e3a
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -45,6 +45,7 @@ class OptimSettings:
     epochs: int | None = None        # passes over the rows
     batch_size: int | None = None    # rows a step
     lr: float | None = None          # learning rate
+    defaults_of: str = "tune"        # a probe's or LoRA's epochs and lr: "tune", its own; "model", as for full tuning
     optimizer: str | None = None     # "adam", "adamw" or "adafactor"; for a probe also "lbfgs"
     schedule: str = "cosine_anneal"  # "cosine_anneal", "linear" or "constant"
     warmup_steps: int = 0            # steps of linear warm-up
@@ -59,6 +60,7 @@ class OptimSettings:
     def check(self) -> None:
         "Raise a `ConfigError` for the first value that breaks a rule."
         check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("defaults_of", self.defaults_of, ("tune", "model"))
         if self.optimizer is not None: check_choice("optimizer", self.optimizer, [*OPTIMIZERS, "lbfgs"])
         check_at_least(1, epochs=self.epochs, batch_size=self.batch_size)
         check_at_least(0, warmup_steps=self.warmup_steps, weight_decay=self.weight_decay)
@@ -83,12 +85,13 @@ def make_optimizer(
     weight_decay: float = 0.0,    # decoupled for adamw and adafactor, an L2 term for adam
     beta2: float | None = None,   # Adam's second-moment decay; None: torch's 0.999
 ) -> torch.optim.Optimizer:
-    "An optimizer for the parameters that are trained."
+    "An optimizer for the parameters that are trained. Adam updates all weights in one pass where torch can."
     check_choice("optimizer", name, OPTIMIZERS)
     _check_beta2(beta2, name)
-    betas = {} if beta2 is None else dict(betas=(0.9, beta2))
+    options = {} if beta2 is None else dict(betas=(0.9, beta2))
     trainable = [p for p in model.parameters() if p.requires_grad]
-    return OPTIMIZERS[name](trainable, lr=lr, weight_decay=weight_decay, **betas)
+    if name in ("adam", "adamw"): options["fused"] = all(p.device.type in ("cpu", "cuda") for p in trainable)
+    return OPTIMIZERS[name](trainable, lr=lr, weight_decay=weight_decay, **options)
 
 
 def make_schedule(
@@ -111,6 +114,7 @@ class Stepper:
     optimizer: torch.optim.Optimizer  # of the parameters that are trained
     schedule: torch.optim.lr_scheduler.LRScheduler  # stepped once a batch
     clip: float | None = None         # largest norm of the gradient
+    scaler: torch.amp.GradScaler = field(default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False))  # fp16
 
     lr = property(lambda self: self.schedule.get_last_lr()[0], doc="The learning rate of the next step.")
 
@@ -123,7 +127,8 @@ def make_stepper(
     "Optimizer, schedule and clipping as the settings ask for them."
     optimizer = make_optimizer(settings.optimizer, model, settings.lr, settings.weight_decay, settings.beta2)
     schedule = make_schedule(settings.schedule, optimizer, n_steps, settings.warmup_steps)
-    return Stepper(optimizer, schedule, settings.clip)
+    device = next((p.device.type for p in optimizer.param_groups[0]["params"]), "cpu")
+    return Stepper(optimizer, schedule, settings.clip, torch.amp.GradScaler(device, enabled=model.dtype == "fp16"))
 
 # %% ../../nbs/3_learning/32_training.ipynb #3fdba35f
 def _rng_state(device):
@@ -194,12 +199,12 @@ def fit(
     stepper: Stepper,             # optimizer, schedule and clipping
     room: Room = Room(),          # how much is in memory at a time; unbounded: as much as fits
     rowwise: bool = False,        # the loss is a mean over rows
+    first: int = 0,               # number of the first step: how many are done, of a training that goes on
 ) -> Iterator[dict]:              # step, progress, loss, train_accuracy, lr, rows
     "Train, one record a step. `train_accuracy` is agreement with the batch's labels before the step."
-    device, optimizer = model.head.weight.device, stepper.optimizer
-    scaler = torch.amp.GradScaler(device.type, enabled=model.dtype == "fp16")
+    device, optimizer, scaler = model.head.weight.device, stepper.optimizer, stepper.scaler
     model.train(not model.frozen)
-    upcoming, step = _on_device(iter(batches), device), -1
+    upcoming, step = _on_device(iter(batches), device), first - 1
     batch = next(upcoming, None)
     if room == Room() and isinstance(batch, Batch): room = _affordable(model, batch)
     while batch is not None:
@@ -247,7 +252,7 @@ def _affordable(model, batch):
 
     def keep(x):
         saved[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-        return x
+        return x.detach()      # the output itself would hold its graph, and the graph the output: never freed
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x): logits = model(part)     # held until counted
     _set_rng_state(state)
@@ -330,6 +335,13 @@ def check_steps(
     return sorted({math.ceil(n_steps * (k + 1) / checks) - 1 for k in range(checks)})
 
 # %% ../../nbs/3_learning/32_training.ipynb #c6e54a67
+@dataclass
+class Kept:
+    "What a stopping rule has found best so far."
+    record: dict | None = None  # of the step
+    weights: dict = field(default_factory=dict)  # name -> trained weight after it
+
+
 def watch(
     records: Iterable[dict],  # what `fit` yields
     model: nn.Module,         # what it trains
@@ -337,21 +349,23 @@ def watch(
     at: Iterable[int],        # steps after which to measure
     rule: str = "none",       # a name in `STOPS`
     rule_at: Iterable[int] = (),  # the steps among which the rule chooses
+    kept: Kept | None = None,     # what was best before the first of these records
 ) -> Iterator[dict]:
     "Pass the records on, measures added; then put back the weights that the rule prefers. Their record is `kept`."
     maximized = STOPS[check_choice("stop", rule, STOPS)]
     candidates = set(rule_at) if maximized else set()
     measured = candidates | set(at)
-    kept, weights = None, {}                       # the best record so far, and the weights after its step
+    kept = Kept() if kept is None else kept
     for record in records:
         if record["step"] in measured: record |= {name: float(measure()) for name, measure in measures.items()}
-        if record["step"] in candidates and (kept is None or record[maximized] > kept[maximized]):
-            if kept is not None: del kept["kept"]
-            kept, weights = record, {name: p.detach().cpu().clone() for name, p in _trained(model)}
+        if record["step"] in candidates and (kept.record is None or record[maximized] > kept.record[maximized]):
+            if kept.record is not None: del kept.record["kept"]
+            kept.record = record
+            kept.weights = {name: p.detach().cpu().clone() for name, p in _trained(model)}
             record["kept"] = True
         yield record
-    if weights:
-        for name, p in _trained(model): p.data.copy_(weights[name])
+    if kept.weights:
+        for name, p in _trained(model): p.data.copy_(kept.weights[name])
 
 
 def _trained(model): return [(name, p) for name, p in model.named_parameters() if p.requires_grad]

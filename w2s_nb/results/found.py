@@ -90,7 +90,7 @@ def _from_reference(config):
     names = _THEIRS | dict(zip(_SAME, _SAME))
     known = {ours: config[theirs] for ours, theirs in names.items() if theirs in config}
     weak = config.get("weak_model_size") or (config.get("weak_model") or {}).get("model_size")
-    preset = {k: v for k, v in PRESETS["openai"].items() if k != "loss_options"}
+    preset = {k: v for k, v in PRESETS["openai"].items() if k not in ("loss_options", "defaults_of")}
     ours = full_config(preset | known | dict(tune="probe" if config.get("linear_probe") else "full"))
     labels = None if weak else config.get("weak_labels_path")
     return ours | dict(train_half="transfer" if weak or labels else "weak", weak_labels=labels,
@@ -187,6 +187,7 @@ def _names_a_task(path):
 
 def _read_all(root):
     "Every run below a folder; a warning names the broken ones."
+    root = os.path.expanduser(root)
     if not Path(root).is_dir():
         raise ConfigError(f"There is no folder {str(root)!r}: give the folder that holds the runs, "
                           "the `root` of `train_run` and `sweep`.")

@@ -21,13 +21,14 @@ from torch import nn
 from ..data.rows import Rows, deal
 from ..data.runtime import READING, ConfigError, Execution, Room, seed_everything
 from ..data.tokens import batch_order
+from ..learning.checkpoints import Checkpoints, resumable
 from ..learning.labels import Labeled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
-from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, fuse, knn_probe, linear_probe,
+from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, knn_probe, linear_probe,
                                     make_probe, put_head)
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
-from ..learning.training import check_steps, fit, language_loss, make_stepper, predict_logits, watch
+from ..learning.training import Kept, check_steps, fit, language_loss, make_stepper, predict_logits, watch
 from ..measuring.evaluation import Predictions
 from ..models.kinds import tokenizer_of
 from ..models.text_models import load_language_model, unembeddings
@@ -298,19 +299,27 @@ def step_order(
 def read_texts(
     p: Prepared,              # ready to be trained; its config has generative_epochs and generative_lr
     execution: Execution = Execution(),  # where to compute
+    checkpoints: Checkpoints | None = None,  # of the run; None: none are written
 ) -> tuple[nn.Module, dict]:  # the backbone; steps, first_loss, last_loss (nats a token), seconds
     "Generative fine-tuning: train a language model on the texts of its half, and keep its backbone."
     config = replace(p.config, epochs=p.config.generative_epochs, lr=p.config.generative_lr, warmup_steps=0)
     seed_everything(config.seed)
     lm = load_language_model(p.run.spec, config, execution)
+    checkpoints = checkpoints or Checkpoints(None)
+    if checkpoints.has("learning"): return lm.backbone, {}    # the texts are read, and its weights are kept there
     order = step_order(config, len(p.half))
     stepper = make_stepper(lm, len(order), config)
-    batches = (p.half.batch(index) for index in order)
     start = time.time()
-    losses = [record["loss"] for record in
-              fit(lm, batches, len(order), language_loss, stepper, execution.room(training=True))]
-    seconds = time.time() - start
-    return lm.backbone, dict(steps=len(losses), first_loss=losses[0], last_loss=losses[-1], seconds=seconds)
+
+    def records(first):
+        batches = (p.half.batch(index) for index in order[first:])
+        return fit(lm, batches, len(order), language_loss, stepper, execution.room(training=True), first=first)
+
+    losses = [record["loss"] for record in resumable(records, lm, stepper, checkpoints, "reading")]
+    seconds = time.time() - start + checkpoints.seconds
+    read = dict(steps=len(losses), first_loss=losses[0], last_loss=losses[-1], seconds=seconds)
+    checkpoints.about["reading"] = read
+    return lm.backbone, read
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20041
 @dataclass(frozen=True)
@@ -361,6 +370,7 @@ def begin(
     p: Prepared,             # ready to be trained
     train,                   # the rows to learn, with the labels to learn
     execution: Execution = Execution(),  # where to compute
+    checkpoints: Checkpoints | None = None,  # of the run; None: none are written
 ) -> tuple[Learner, dict]:   # the learner; what `read_texts` measured, or {}
     "The model before its first step. Prompts, neighbors and a model's own head take no step, so theirs is ready."
     config, kind, spec = p.config, p.run.kind, p.run.spec
@@ -368,18 +378,18 @@ def begin(
     if config.tune == "prompt": return prompted(p, train, execution), {}
     if config.tune == "own_head": return Learner(None, kind.own_head(spec, C, config, execution)), {}
     if config.tune == "knn": return _neighbors(p, train, execution), {}
-    backbone, read = _backbone(p, execution)
+    backbone, read = _backbone(p, execution, checkpoints)
     if config.tune == "probe" and backbone is None: return _fresh_probe(p, train, execution), read
     model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
     if config.tune != "probe": return fine_tuned(model, execution.room()), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 
 
-def _backbone(p, execution):
+def _backbone(p, execution, checkpoints):
     "-> the backbone to start from, or None for the pretrained one; what `read_texts` measured, or {}"
     if p.given.backbone:
         return p.given.backbone.load_model(execution.place, execution.trust_remote_code).backbone, {}
-    return read_texts(p, execution) if p.config.generative_epochs else (None, {})
+    return read_texts(p, execution, checkpoints) if p.config.generative_epochs else (None, {})
 
 
 def _fresh_probe(p, train, execution):
@@ -452,6 +462,7 @@ def learn(
     held_out,                # further rows with labels of the same kind; may be empty
     order: list,             # of `step_order`
     execution: Execution = Execution(),  # micro_batch, eval_every
+    checkpoints: Checkpoints | None = None,  # of the run; None: none are written
 ) -> Iterator[dict]:         # one record per step
     "Train, and yield a record with measures after each step; the model is trained after the last one."
     config = p.config
@@ -459,18 +470,23 @@ def learn(
     if config.optimizer == "lbfgs":
         yield from _solved(config, learner, train, measures, execution)
         return
-    if config.tune == "lp_ft":
+    checkpoints, kept = checkpoints or Checkpoints(None), Kept()
+    if config.tune == "lp_ft" and not checkpoints.has("learning"):
         x = p.run.kind.features(learner.model, train, "last", None, execution)
         put_head(learner.model, solve(config, x, train.labels, execution=execution))
     stepper = make_stepper(learner.model, len(order), config)
-    if isinstance(learner.model, ProbeModel) and learner.model.head.bias is not None: fuse(stepper.optimizer)
     loss = partial(LOSSES[config.loss], **config.loss_options)
-    batches = (learner.batch(train, index) for index in order)
-    records = fit(learner.model, batches, len(order), loss, stepper, execution.room(training=True),
-                  config.loss in ROWWISE)
     measured_at = _measured_at(order, len(train), config, execution)
     rule_at = check_steps(len(order), config.stop_checks) if config.stop != "none" else ()
-    yield from watch(records, learner.model, measures, measured_at, config.stop, rule_at)
+
+    def records(first):
+        batches = (learner.batch(train, index) for index in order[first:])
+        steps = fit(learner.model, batches, len(order), loss, stepper, execution.room(training=True),
+                    config.loss in ROWWISE, first)
+        return watch(steps, learner.model, measures, measured_at, config.stop, rule_at, kept)
+
+    whole = config.generative_epochs > 0                 # then frozen weights are not the pretrained ones
+    yield from resumable(records, learner.model, stepper, checkpoints, "learning", kept, whole)
 
 
 def _measured_at(order, n_rows, config, execution):

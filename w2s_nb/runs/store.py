@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUMMARY', 'HOLD_SECONDS', 'Run', 'load_run', 'run_path', 'is_stored', 'Busy', 'Lost', 'hold_file', 'lease_of', 'Hold',
-           'held', 'holder_text', 'new_folder', 'finish_move', 'write_run', 'run_sync']
+           'held', 'holder_text', 'new_folder', 'checkpoint_folder', 'finish_move', 'write_run', 'run_sync']
 
 # %% ../../nbs/5_runs/51_store.ipynb #store003
 import json
@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from datasets import Dataset, load_from_disk
+import pyarrow as pa
+from datasets import Dataset
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from ..data.files import MANIFEST, check_manifest, clear_disk_errors, write_manifest
@@ -102,8 +103,7 @@ def load_run(
                           "Train it, or look for it with results_table.")
     check_manifest(path, but=("model/",))      # weights are checked when they are loaded
     config, summary = (json.loads((path / name).read_text(encoding="utf8")) for name in ("config.json", SUMMARY))
-    labels = load_from_disk(str(path / "weak_labels")).with_format("numpy")
-    transfer = Predictions(labels["id"][:], labels["logits"][:], labels["gt_soft_label"][:])
+    transfer = _read_labels(path / "weak_labels")
     history = [json.loads(line) for line in (path / "log.jsonl").read_text(encoding="utf8").splitlines()]
     test = Predictions.load(path / "test_predictions.parquet")
     file = path / "heldout_predictions.parquet"
@@ -111,12 +111,18 @@ def load_run(
     return Run(config_from_dict(config), path, test, transfer, history, summary, heldout)
 
 
+def _read_labels(folder):
+    "Weak labels of a dataset on disk, without what `load_from_disk` does around reading."
+    parts = [pa.ipc.open_stream(str(file)).read_all() for file in sorted(folder.glob("data-*.arrow"))]
+    return Predictions.from_table(pa.concat_tables(parts).select(["id", "logits", "gt_soft_label"]), truth="gt_soft_label")
+
+
 def run_path(
     run: Identity,                  # of `w2s_nb.runs.config.identify`
     root: str | Path = "results",   # folder of stored runs
 ) -> Path:
     "Where the run is stored: root/TASK/NAME."
-    return Path(root) / slug(run.config.task) / run.name
+    return Path(root).expanduser() / slug(run.config.task) / run.name
 
 
 def is_stored(
@@ -129,7 +135,7 @@ def is_stored(
 # %% ../../nbs/5_runs/51_store.ipynb #h0ld0001
 #: seconds without a sign of life after which others take a run over; the same for all processes on one folder
 HOLD_SECONDS = float(os.environ.get("W2S_HOLD_SECONDS", 60))
-_leases = Recent(4096)   # a lease remembers for how long it has seen no sign of life
+_leases = Recent(256)   # a lease remembers for how long it has seen no sign of life
 
 
 class Busy(Exception):
@@ -241,6 +247,13 @@ def _move_into_place(new, path):
     if path.exists(): path.rename(_older(path))
     new.rename(path)
     shutil.rmtree(_older(path), ignore_errors=True)
+
+
+def checkpoint_folder(
+    path: Path,  # folder of a run
+) -> Path:
+    "Where checkpoints of the run are while it is trained."
+    return path.with_name(f".{path.name}.checkpoint")
 
 
 def finish_move(
