@@ -30,7 +30,8 @@ import transformers.models.gpt2.modeling_gpt2   # noqa: F401, E402   after the p
 
 INTERVAL = 3   # steps between two checkpoints
 VARY = {"seconds", "rows_per_s", "peak_memory_mb", "path"}     # columns of a table that no two sweeps share
-LONG = dict(xent=[], logconf=["--loss", "logconf", "--train_with_dropout"], stop=["--stop", "weak"], lora=["--tune", "lora"],
+LONG = dict(xent=[], logconf=["--loss", "logconf", "--train_with_dropout"], stop=["--stop", "weak"],
+            lora=["--tune", "lora"],
             probe=["--tune", "probe", "--n_docs", "600"], reading=["--generative_epochs", "4"])
 
 

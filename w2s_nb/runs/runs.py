@@ -21,13 +21,14 @@ import torch
 from .. import __version__
 from ..data.files import clear_disk_errors
 from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
+from ..learning.checkpoints import Checkpoints
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from ..models.devices import agreed, gather_weights, is_first, join_processes, processes
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
 from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
-from .store import (Hold, Lost, Run, finish_move, held, is_stored, load_run, new_folder, run_path, run_sync,
-                              write_run)
+from .store import (Hold, Lost, Run, checkpoint_folder, finish_move, held, is_stored, load_run, new_folder,
+                              run_path, run_sync, write_run)
 
 # %% ../../nbs/5_runs/53_runs.ipynb #e629fa65
 def train_run(
@@ -106,8 +107,9 @@ def _build_on(run, execution, wait):
 def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     "Train and evaluate one run, and write its folder."
     train, held_out = training_inputs(p, execution)
+    checkpoints = Checkpoints(checkpoint_folder(run_path(p.run, execution.root)), execution.checkpoint_every)
     if execution.place.type == "cuda": torch.cuda.reset_peak_memory_stats(execution.place)
-    learner, history, cost = _learned(p, train, held_out, folder, execution, hold)
+    learner, history, cost = _learned(p, train, held_out, folder, execution, hold, checkpoints)
     predicted = {part: learner.predict(p.inputs[part]) for part in ("test", "transfer")}
     if len(held_out): predicted["heldout"] = learner.predict(held_out)
     summary = summarize(p, predicted, history, len(train)) | cost
@@ -116,21 +118,26 @@ def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     if execution.keep_model and learner.model is not None and p.config.tune != "prompt" and is_first():
         p.run.kind.save(learner.model, p.run.spec, folder / "model", execution)
     write_run(folder, p.config, predicted, p.run.kind.columns(p.rows, p.inputs["transfer"]), summary)
+    checkpoints.clear()
 
 
-def _learned(p, train, held_out, folder, execution, hold):
+def _learned(p, train, held_out, folder, execution, hold, checkpoints):
     "-> the trained learner, the records of its training, and seconds and rows a second"
     log = folder / "log.jsonl"
     log.touch()
     order = [] if p.config.tune in WITHOUT_STEPS else step_order(p.config, len(train))
     start = time.time()
-    learner, read = begin(p, train, execution)
+    learner, read = begin(p, train, execution, checkpoints)
     if not order: return learner, [], dict(seconds=0.0, rows_per_s=None)
     if p.config.tune != "probe": start = time.time()     # leave out loading, but count computing features
     seed_everything(p.config.seed)                       # after loading, which may draw random numbers too
-    records = _while_held(learn(p, learner, train, held_out, order, execution), hold)
-    history = _logged(records, p, sum(map(len, order)), log, execution)
-    seconds = time.time() - start + read.get("seconds", 0.0)
+    records = _while_held(learn(p, learner, train, held_out, order, execution, checkpoints), hold)
+    try: history = _logged(records, p, sum(map(len, order)), log, execution)
+    except ConfigError:                                  # it diverged, and would do so again
+        checkpoints.clear()
+        raise
+    read = read or checkpoints.about.get("reading", {})
+    seconds = time.time() - start + checkpoints.seconds + read.get("seconds", 0.0)
     rate = sum(record["rows"] for record in history) / seconds
     return learner, history, dict(seconds=seconds, rows_per_s=rate) | (dict(reading=read) if read else {})
 
