@@ -180,8 +180,8 @@ def within_vocabulary(
             beyond = part.flat[start:start + length]
             if (beyond >= size).any():
                 token = tokenizer.convert_ids_to_tokens(int(beyond[beyond >= size][0]))
-                raise ConfigError(f"Row {part.ids[i]!r} has the token {token!r}, and {name!r} has vectors for {size} "
-                                  "tokens only: it was added to the tokenizer alone. Resize the model "
+                raise ConfigError(f"Row {str(part.ids[i])!r} has the token {token!r}, and {name!r} has vectors for "
+                                  f"{size} tokens only: it was added to the tokenizer alone. Resize the model "
                                   "(resize_token_embeddings, save_pretrained), or give the tokenizer without it.")
     if tokens.pad_id < size: return tokens
     return replace(tokens, pad_id=0, other=tokens.other and replace(tokens.other, pad_id=0))
@@ -347,6 +347,7 @@ class Layout:
     "How a model reads rows."
     name: str = "padded"  # a name in `LAYOUTS`
     start: int = 0        # position of a row's first token, where we say it
+    width: int = WIDTH    # tokens of a lane
 
     def __post_init__(self): check_choice("layout", self.name, LAYOUTS)
     packs = property(lambda self: self.name in ("packed", "blocks"), doc="Whether lanes hold several rows.")
@@ -406,15 +407,14 @@ def _similar(lengths, equal):
 def lay_out(
     batch: Batch,         # B rows
     layout: Layout,       # how the model reads them
-    width: int = WIDTH,   # tokens of a lane
     fill: int = 0,        # the id of padding, which is never read
 ) -> list[Laid]:          # one or more forward passes; every row is in one of them
     "The rows as the model reads them."
     lengths = batch.lengths.cpu().numpy()
     if layout.packs:
-        short = np.flatnonzero(lengths <= width)
-        long = np.flatnonzero(lengths > width)
-        groups = [[[int(short[i]) for i in lane] for lane in lanes(lengths[short], width)]] if len(short) else []
+        short = np.flatnonzero(lengths <= layout.width)
+        long = np.flatnonzero(lengths > layout.width)
+        groups = [[[int(short[i]) for i in lane] for lane in lanes(lengths[short], layout.width)]] if len(short) else []
         groups += [[[int(long[i])] for i in group] for group in _similar(lengths[long], False)]
     elif layout.name == "alone": groups = [[[row]] for row in range(len(lengths))]
     else: groups = [[[row] for row in group] for group in _similar(lengths, layout.name == "equal")]
@@ -458,11 +458,10 @@ def in_layout(
     outputs: Callable,    # `Laid` of b rows -> (b, …)
     batch: Batch,         # B rows
     layout: Layout,       # how the model reads them
-    width: int = WIDTH,   # tokens of a lane
     fill: int = 0,        # the id of padding
 ) -> torch.Tensor:        # (B, …)
     "What a model gives for each row, in the order of the batch."
-    parts = lay_out(batch, layout, width, fill)
+    parts = lay_out(batch, layout, fill)
     found = [outputs(laid) for laid in parts]
     if len(parts) == 1: return found[0]
     back = torch.argsort(torch.cat([laid.at for laid in parts]))
@@ -487,12 +486,14 @@ def find_layout(
     for name in names:
         for start in {0, (pad_id or -1) + 1} if name == "blocks" else {0}:
             layout = Layout(name, start)
-            try: exact = _reads(outputs, layout, alone, (first, second, third), vocabulary, half)
+            try:
+                exact = _reads(outputs, layout, alone, (first, second, third), vocabulary, half)
+                if exact and (name == "blocks" or layout.packs and (context or WIDTH) < WIDTH):   # over the context
+                    exact = _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)
             except Exception as e:          # a model may refuse a layout in any way
                 if out_of_memory(e): raise
                 exact = False
-            if exact and (name != "blocks" or _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)):
-                return layout
+            if exact: return layout
     return Layout("alone")
 
 
@@ -514,7 +515,7 @@ def _trial_rows(vocabulary, pad_id, device, lengths=_LENGTHS):
 
 def _reads(outputs, layout, alone, batches, vocabulary, half):
     "Whether rows are read as alone, and do not change when only the others and the padding do."
-    first, second, third = (in_layout(outputs, batch, layout, 8, fill).float()
+    first, second, third = (in_layout(outputs, batch, replace(layout, width=8), fill).float()
                             for batch, fill in zip(batches, (0, vocabulary - 1, vocabulary // 2)))
     size = alone.abs().max()
     leak = torch.cat([(second - first)[2:], (third - first)[:2]]).abs().max()       # equal shapes: equal rounding

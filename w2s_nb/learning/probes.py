@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PROBE_DTYPES', 'WIDE', 'WEIGHT_DECAYS', 'ProbeSettings', 'FeatureBatch', 'feature_batches', 'LinearProbe',
-           'ProbeModel', 'probe_precision', 'fuse', 'make_probe', 'adam_probe', 'Solver', 'lbfgs_probes',
-           'choose_weight_decay', 'linear_probe', 'neighbors', 'knn_probe', 'probe_layers', 'put_head']
+           'ProbeModel', 'probe_precision', 'make_probe', 'adam_probe', 'Solver', 'lbfgs_probes', 'choose_weight_decay',
+           'linear_probe', 'neighbors', 'knn_probe', 'probe_layers', 'put_head']
 
 # %% ../../nbs/3_learning/34_probes.ipynb #d4735e3a
 import warnings
@@ -166,15 +166,6 @@ def probe_precision(
     else: native = False
     return "bf16" if native and n_features * n_classes >= WIDE else "fp32"
 
-
-def fuse(
-    optimizer: torch.optim.Optimizer,  # of any kind; only Adam and AdamW change
-) -> torch.optim.Optimizer:
-    "The same optimizer, which updates its weights in one pass in place of a dozen. Results may differ in the last bit."
-    if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
-        for group in optimizer.param_groups: group["fused"] = True
-    return optimizer
-
 # %% ../../nbs/3_learning/34_probes.ipynb #4fc82b26
 def make_probe(
     n_features: int,          # number of features D
@@ -203,7 +194,6 @@ def adam_probe(
     order = batch_order(len(x), optim.batch_size, optim.epochs, seed, optim.reshuffle, optim.drop_last)
     model = make_probe(x.shape[1], labels.shape[1], probe, execution.place)
     stepper = make_stepper(model, len(order), optim)
-    if probe.bias: fuse(stepper.optimizer)
     loss_function = partial(LOSSES[loss.loss], **loss.loss_options)
     records = fit(model, feature_batches(x, labels, order), len(order), loss_function, stepper,
                   execution.room(training=True), loss.loss in ROWWISE)

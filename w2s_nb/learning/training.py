@@ -83,12 +83,13 @@ def make_optimizer(
     weight_decay: float = 0.0,    # decoupled for adamw and adafactor, an L2 term for adam
     beta2: float | None = None,   # Adam's second-moment decay; None: torch's 0.999
 ) -> torch.optim.Optimizer:
-    "An optimizer for the parameters that are trained."
+    "An optimizer for the parameters that are trained. Adam updates all weights in one pass where torch can."
     check_choice("optimizer", name, OPTIMIZERS)
     _check_beta2(beta2, name)
-    betas = {} if beta2 is None else dict(betas=(0.9, beta2))
+    options = {} if beta2 is None else dict(betas=(0.9, beta2))
     trainable = [p for p in model.parameters() if p.requires_grad]
-    return OPTIMIZERS[name](trainable, lr=lr, weight_decay=weight_decay, **betas)
+    if name in ("adam", "adamw"): options["fused"] = all(p.device.type in ("cpu", "cuda") for p in trainable)
+    return OPTIMIZERS[name](trainable, lr=lr, weight_decay=weight_decay, **options)
 
 
 def make_schedule(
@@ -249,7 +250,7 @@ def _affordable(model, batch):
 
     def keep(x):
         saved[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-        return x
+        return x.detach()      # the output itself would hold its graph, and the graph the output: never freed
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x): logits = model(part)     # held until counted
     _set_rng_state(state)

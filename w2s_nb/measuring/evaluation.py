@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import torch
 
 from ..data.runtime import ConfigError
@@ -47,14 +48,18 @@ class Predictions:
         return pd.DataFrame(dict(id=self.ids, logits=list(self.logits), truth=list(self.truth)))
 
     @classmethod
-    def from_frame(cls, df): return cls(df["id"].to_numpy(), np.stack(df["logits"]), np.stack(df["truth"]))
+    def from_table(cls, table, logits="logits", truth="truth"):
+        "Of an Arrow table with a column of ids and two of lists of C numbers."
+        def matrix(name): return table[name].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+
+        return cls(table["id"].to_numpy(), matrix(logits), matrix(truth))
 
     def save(self, path):
         "Write a Parquet file; an existing one is replaced."
         self.to_frame().to_parquet(path, index=False)
 
     @classmethod
-    def load(cls, path): return cls.from_frame(pd.read_parquet(path))
+    def load(cls, path): return cls.from_table(pq.read_table(path, use_threads=False))   # a thread costs more
 
     def __repr__(self): return f"Predictions({len(self):,} rows, {self.n_classes} classes, accuracy {accuracy(self)})"
     def _repr_html_(self): return f"<p>{self!r}</p>" + self.to_frame().head(3).to_html(index=False)

@@ -25,7 +25,7 @@ from ..learning.checkpoints import Checkpoints, resumable
 from ..learning.labels import Labeled, apply_labels, label_needs
 from ..learning.losses import check_distribution
 from ..learning.more_losses import LOSSES, ROWWISE
-from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, fuse, knn_probe, linear_probe,
+from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, knn_probe, linear_probe,
                                     make_probe, put_head)
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..learning.training import Kept, check_steps, fit, language_loss, make_stepper, predict_logits, watch
@@ -475,7 +475,6 @@ def learn(
         x = p.run.kind.features(learner.model, train, "last", None, execution)
         put_head(learner.model, solve(config, x, train.labels, execution=execution))
     stepper = make_stepper(learner.model, len(order), config)
-    if isinstance(learner.model, ProbeModel) and learner.model.head.bias is not None: fuse(stepper.optimizer)
     loss = partial(LOSSES[config.loss], **config.loss_options)
     measured_at = _measured_at(order, len(train), config, execution)
     rule_at = check_steps(len(order), config.stop_checks) if config.stop != "none" else ()

@@ -9,7 +9,6 @@ __all__ = ['train_run', 'stored_or_trained', 'summarize']
 import json
 import sys
 import time
-import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -20,15 +19,13 @@ import torch
 
 from .. import __version__
 from ..data.files import clear_disk_errors
-from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything, slug
-from ..learning.checkpoints import Checkpoints
+from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
-from .learn import (Given, Prepared, begin, learn, prepare, step_order, training_inputs,
-                               weak_label_counts)
-from .store import (Hold, Lost, Run, checkpoint_folder, finish_move, held, is_stored, load_run, new_folder,
-                              run_path, run_sync, write_run)
+from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
+from .store import (Hold, Lost, Run, finish_move, held, is_stored, load_run, new_folder, run_path, run_sync,
+                              write_run)
 
 # %% ../../nbs/5_runs/53_runs.ipynb #e629fa65
 def train_run(
@@ -89,11 +86,9 @@ def _build_on(run, execution, wait):
 # %% ../../nbs/5_runs/53_runs.ipynb #4523540f
 def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     "Train and evaluate one run, and write its folder."
-    _say_dropped(p)
     train, held_out = training_inputs(p, execution)
-    checkpoints = Checkpoints(checkpoint_folder(run_path(p.run, execution.root)), execution.checkpoint_every)
     if execution.place.type == "cuda": torch.cuda.reset_peak_memory_stats(execution.place)
-    learner, history, cost = _learned(p, train, held_out, folder, execution, hold, checkpoints)
+    learner, history, cost = _learned(p, train, held_out, folder, execution, hold)
     predicted = {part: learner.predict(p.inputs[part]) for part in ("test", "transfer")}
     if len(held_out): predicted["heldout"] = learner.predict(held_out)
     summary = summarize(p, predicted, history, len(train)) | cost
@@ -101,26 +96,21 @@ def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     if execution.keep_model and learner.model is not None and p.config.tune != "prompt":
         p.run.kind.save(learner.model, p.run.spec, folder / "model", execution)
     write_run(folder, p.config, predicted, p.run.kind.columns(p.rows, p.inputs["transfer"]), summary)
-    checkpoints.clear()
 
 
-def _learned(p, train, held_out, folder, execution, hold, checkpoints):
+def _learned(p, train, held_out, folder, execution, hold):
     "-> the trained learner, the records of its training, and seconds and rows a second"
     log = folder / "log.jsonl"
     log.touch()
     order = [] if p.config.tune in WITHOUT_STEPS else step_order(p.config, len(train))
     start = time.time()
-    learner, read = begin(p, train, execution, checkpoints)
+    learner, read = begin(p, train, execution)
     if not order: return learner, [], dict(seconds=0.0, rows_per_s=None)
     if p.config.tune != "probe": start = time.time()     # leave out loading, but count computing features
     seed_everything(p.config.seed)                       # after loading, which may draw random numbers too
-    records = _while_held(learn(p, learner, train, held_out, order, execution, checkpoints), hold)
-    try: history = _logged(records, p, sum(map(len, order)), log, execution)
-    except ConfigError:                                  # it diverged, and would do so again
-        checkpoints.clear()
-        raise
-    read = read or checkpoints.about.get("reading", {})
-    seconds = time.time() - start + checkpoints.seconds + read.get("seconds", 0.0)
+    records = _while_held(learn(p, learner, train, held_out, order, execution), hold)
+    history = _logged(records, p, sum(map(len, order)), log, execution)
+    seconds = time.time() - start + read.get("seconds", 0.0)
     rate = sum(record["rows"] for record in history) / seconds
     return learner, history, dict(seconds=seconds, rows_per_s=rate) | (dict(reading=read) if read else {})
 
@@ -174,26 +164,8 @@ def summarize(
         agreement=same and {key: _numbers(e) for key, e in same.items()},
         final_loss=history[-1]["loss"] if history else None, steps=len(history), train_rows=train_rows,
         n_params=p.run.kind.n_params(p.run.spec, p.config.tune),
-        dropped=_dropped(p), left_out=_left_out(p), versions=_versions())
-
-
-def _dropped(p): return {part: len(getattr(inputs, "dropped", ())) for part, inputs in p.inputs.items()}
-
-
-def _left_out(p):
-    "Which rows are not used, and why: split or half -> reason -> number; how weak labels given by a path fit the rows."
-    found = {part: dict(reasons) for part, reasons in p.rows.left_out.items()}
-    for part, n in _dropped(p).items():
-        if n: found.setdefault(part, {})[f"at least max_ctx={p.config.max_ctx} tokens, or too long for the model"] = n
-    return found | (dict(weak_labels=weak_label_counts(p.config.weak_labels, p.rows)) if p.config.weak_labels else {})
-
-
-def _say_dropped(p):
-    "Warn about rows that are too long."
-    parts = ", ".join(f"{n} of {n + len(p.inputs[part])} {part} rows" for part, n in _dropped(p).items() if n)
-    if parts:
-        warnings.warn(f"{p.run.task.name}, {slug(p.config.model)}: {parts} are left out, because they have "
-                      f"max_ctx={p.config.max_ctx} tokens or more, or more than the model can read.", stacklevel=2)
+        dropped={part: len(getattr(inputs, "dropped", ())) for part, inputs in p.inputs.items()},
+        versions=_versions())
 
 
 def _identity(run):

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from datasets import Dataset, load_from_disk
+import pyarrow as pa
+from datasets import Dataset
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from ..data.files import MANIFEST, check_manifest, clear_disk_errors, write_manifest
@@ -102,13 +103,18 @@ def load_run(
                           "Train it, or look for it with results_table.")
     check_manifest(path, but=("model/",))      # weights are checked when they are loaded
     config, summary = (json.loads((path / name).read_text(encoding="utf8")) for name in ("config.json", SUMMARY))
-    labels = load_from_disk(str(path / "weak_labels")).with_format("numpy")
-    transfer = Predictions(labels["id"][:], labels["logits"][:], labels["gt_soft_label"][:])
+    transfer = _read_labels(path / "weak_labels")
     history = [json.loads(line) for line in (path / "log.jsonl").read_text(encoding="utf8").splitlines()]
     test = Predictions.load(path / "test_predictions.parquet")
     file = path / "heldout_predictions.parquet"
     heldout = Predictions.load(file) if file.is_file() else None
     return Run(config_from_dict(config), path, test, transfer, history, summary, heldout)
+
+
+def _read_labels(folder):
+    "Weak labels of a dataset on disk, without what `load_from_disk` does around reading."
+    parts = [pa.ipc.open_stream(str(file)).read_all() for file in sorted(folder.glob("data-*.arrow"))]
+    return Predictions.from_table(pa.concat_tables(parts).select(["id", "logits", "gt_soft_label"]), truth="gt_soft_label")
 
 
 def run_path(
@@ -129,7 +135,7 @@ def is_stored(
 # %% ../../nbs/5_runs/51_store.ipynb #h0ld0001
 #: seconds without a sign of life after which others take a run over; the same for all processes on one folder
 HOLD_SECONDS = float(os.environ.get("W2S_HOLD_SECONDS", 60))
-_leases = Recent(4096)   # a lease remembers for how long it has seen no sign of life
+_leases = Recent(256)   # a lease remembers for how long it has seen no sign of life
 
 
 class Busy(Exception):
