@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test test-properties dist export execute readme docs test-browser test-survival coverage house bench clean
+.PHONY: help install demo test test-properties dist export execute readme docs test-browser test-survival test-cluster coverage house bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,10 @@ docs: $(VENV)/.docs  ## the documentation site, in _docs, with every link checke
 
 test-browser: docs   ## the site in headless Chromium; ends with `N passed, N failed`
 	$(BIN)/python tools/check/browser.py
+
+test-cluster: install    ## processes on one folder, Ray with two nodes, Slurm; ends with `N passed, N failed`
+	$(BIN)/python -m pip install --quiet -e ".[ray,slurm]"
+	$(BIN)/python tools/check/cluster.py
 
 test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
 	$(BIN)/python tools/check/damage.py --table

@@ -41,7 +41,7 @@ WIDTHS = dict(hidden_size=32, d_model=32, n_embd=32, dim=32, emb_dim=32, embeddi
               intermediate_size=64, ffn_dim=64, d_ff=64, d_inner=64, n_inner=64, hidden_dim=64, encoder_ffn_dim=64,
               decoder_ffn_dim=64, ffn_hidden_size=64, moe_intermediate_size=32, shared_expert_intermediate_size=32,
               attention_hidden_size=32, lru_width=32, out_hidden_size=32, projection_dim=16, true_hidden_size=32,
-              intra_bottleneck_size=32)
+              intra_bottleneck_size=32, embed_dim=32)
 DEPTHS = dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers",
                         "depth"), 2)
 HEADS = dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads",
@@ -55,7 +55,9 @@ LENGTHS = dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max
                          "max_sequence_length", "context_length"), 64)
 SMALL = WIDTHS | DEPTHS | HEADS | PARTS | LENGTHS | dict(vocab_size=VOCAB)
 #: what some configurations need beside
-ALSO = dict(mamba2=dict(num_heads=8, head_dim=8, n_groups=2), esm=dict(pad_token_id=1), funnel=dict(block_sizes=[2, 2]),
+TURNED = dict(rope_parameters=dict(rope_type="default", rope_theta=1e4, mrope_section=[2, 1, 1]))
+ALSO = dict(mamba2=dict(num_heads=8, head_dim=8, n_groups=2), esm=dict(pad_token_id=1), squeezebert=dict(embedding_size=32),
+            qwen2_vl_text=TURNED, qwen2_5_vl_text=TURNED, glm4v_text=TURNED, paddleocr_vl_text=TURNED,
             gpt_neo=dict(attention_types=[[["global", "local"], 1]]))
 
 

@@ -180,8 +180,8 @@ def within_vocabulary(
             beyond = part.flat[start:start + length]
             if (beyond >= size).any():
                 token = tokenizer.convert_ids_to_tokens(int(beyond[beyond >= size][0]))
-                raise ConfigError(f"Row {part.ids[i]!r} has the token {token!r}, and {name!r} has vectors for {size} "
-                                  "tokens only: it was added to the tokenizer alone. Resize the model "
+                raise ConfigError(f"Row {str(part.ids[i])!r} has the token {token!r}, and {name!r} has vectors for "
+                                  f"{size} tokens only: it was added to the tokenizer alone. Resize the model "
                                   "(resize_token_embeddings, save_pretrained), or give the tokenizer without it.")
     if tokens.pad_id < size: return tokens
     return replace(tokens, pad_id=0, other=tokens.other and replace(tokens.other, pad_id=0))
@@ -486,12 +486,14 @@ def find_layout(
     for name in names:
         for start in {0, (pad_id or -1) + 1} if name == "blocks" else {0}:
             layout = Layout(name, start)
-            try: exact = _reads(outputs, layout, alone, (first, second, third), vocabulary, half)
+            try:
+                exact = _reads(outputs, layout, alone, (first, second, third), vocabulary, half)
+                if exact and (name == "blocks" or layout.packs and (context or WIDTH) < WIDTH):   # over the context
+                    exact = _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)
             except Exception as e:          # a model may refuse a layout in any way
                 if out_of_memory(e): raise
                 exact = False
-            if exact and (name != "blocks" or _reads_long(outputs, layout, vocabulary, pad_id, context, device, half)):
-                return layout
+            if exact: return layout
     return Layout("alone")
 
 

@@ -379,7 +379,8 @@ def load_config(
     if not dropout:
         for part in {id(part): part for part in (config, config.get_text_config())}.values():
             for key, value in part.to_dict().items():
-                if ("dropout" in key or "pdrop" in key) and isinstance(value, float): setattr(part, key, 0.0)
+                noise = "dropout" in key or "pdrop" in key or "jitter" in key        # a router's jitter is noise too
+                if noise and isinstance(value, float): setattr(part, key, 0.0)
     return config
 
 
@@ -414,7 +415,7 @@ def context_length(
     "The most tokens that the model has positions for; None: it states no limit."
     whole, config = config, config.get_text_config()
     stated = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-    n = next((n for key in stated if (n := getattr(config, key, None))), None)
+    n = next((n for key in stated if (n := getattr(config, key, None)) and n > 0), None)       # XLNet states -1
     pad = getattr(config, "pad_token_id", None)
     if not n or pad is None or getattr(config, "auto_map", None): return n
     behind = _behind.get(whole.to_json_string(), lambda: _counts_from_padding(whole, n))
@@ -428,8 +429,9 @@ def _counts_from_padding(config, n):
     "Whether the table of n positions counts from behind the padding id: then this id is a row of it."
     from transformers import AutoModel
     with torch.device("meta"): model = AutoModel.from_config(config)          # shapes, no numbers
-    tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m is not model.get_input_embeddings()]
-    return any(m.num_embeddings == n and m.padding_idx is not None for m in tables)
+    tables = [m.weight for m in model.modules() if getattr(m, "padding_idx", None) is not None and hasattr(m, "weight")]
+    words = getattr(model.get_input_embeddings(), "weight", None)
+    return any(len(table) == n and table is not words for table in tables)
 
 
 def vocabulary_size(

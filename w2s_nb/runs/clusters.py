@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..data.runtime import ConfigError, Execution, cache_dir
+from ..data.runtime import ConfigError, Execution, cache_dir, load_plugins
 from .config import RunConfig
 from .executors import Failed, Job, Remaining, already_stored, attempt_order, caller, import_caller
 from .store import Busy, Run, held, is_stored, load_run, run_path
@@ -43,7 +43,9 @@ def train_elsewhere(
     config, execution = order
     if any(isinstance(result, Failed) for result in needs): return Failed(config, "a run that it builds on failed")
     if any(result is None for result in needs): return None
-    try: import_caller(*script, as_main=False)
+    try:
+        import_caller(*script, as_main=False)
+        load_plugins()
     except Exception as e:
         return Failed(config, f"The worker cannot import {script[0]} ({type(e).__name__}: {e}): put what is not meant "
                               "for it under `if __name__ == '__main__':`.")
