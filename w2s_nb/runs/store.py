@@ -135,7 +135,7 @@ def is_stored(
 # %% ../../nbs/5_runs/51_store.ipynb #h0ld0001
 #: seconds without a sign of life after which others take a run over; the same for all processes on one folder
 HOLD_SECONDS = float(os.environ.get("W2S_HOLD_SECONDS", 60))
-_leases = Recent(4096)   # a lease remembers for how long it has seen no sign of life
+_leases = Recent(256)   # a lease remembers for how long it has seen no sign of life
 
 
 class Busy(Exception):
