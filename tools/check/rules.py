@@ -75,6 +75,35 @@ def number(path):
     return int(re.match(r"\d+", Path(path).name)[0])
 
 
+MEASURED = re.compile(r"(?<![\w.$/^_{])(\d+\.\d+)(?![\w.])|(\d+) ?(?:%|percent)")
+LEVEL = "95"       # of every interval: no measurement
+
+
+def numbers_in_readings_are_checked():
+    """A decimal or a percentage in a study's reading is also a number in an `assert` of the same notebook, which
+    compares it with its table: prose cannot outlive the numbers it was written from."""
+    for path in notebooks():
+        if path.parent == NBS or number(path) < STUDIES: continue
+        checked = {round(abs(float(n.value)), 9) for _, code in code_of(path) for node in ast.walk(code)
+                   if isinstance(node, ast.Assert) for n in ast.walk(node)
+                   if isinstance(n, ast.Constant) and type(n.value) in (int, float)}
+        for cell in cells(path):
+            for text in readings(cell):
+                for whole, percent in MEASURED.findall(text):
+                    said = {round(float(whole or percent), 9), round(float(whole or percent) / 100, 9)}
+                    if percent != LEVEL and not said & checked:
+                        where = f"{path.relative_to(ROOT)} [{cell.get('id', '?')}]"
+                        yield f"{where}: {whole or percent + ' %'} is in no assert of the notebook"
+
+
+def readings(cell):
+    "The paragraphs of a cell's reading, up to the next heading or claim."
+    if cell["cell_type"] != "markdown" or "**Reading.**" not in source(cell): return
+    for text in source(cell).partition("**Reading.**")[2].split("\n\n"):
+        if re.match(r"#|\*\*|\||```|<", text.strip()): return
+        yield re.sub(r"\]\([^)]*\)|arXiv \S+", "", text)
+
+
 def lessons_are_short():
     "One lesson cell in twenty may have more than eight lines; the first four cells show something."
     counts = {path: lesson_counts(cells(path)) for path in notebooks()}
@@ -258,7 +287,7 @@ def outputs_are_clean():
 
 RULES = [notebooks_introduce_themselves, lessons_are_short, imports_lead_down, private_names_stay, lines_are_short,
          links_lead_to_files, variables_are_listed, caches_are_bounded, settings_are_declared_once,
-         dependencies_are_declared, outputs_are_clean]
+         dependencies_are_declared, outputs_are_clean, numbers_in_readings_are_checked]
 
 
 def main():

@@ -45,6 +45,7 @@ class OptimSettings:
     epochs: int | None = None        # passes over the rows
     batch_size: int | None = None    # rows a step
     lr: float | None = None          # learning rate
+    defaults_of: str = "tune"        # a probe's or LoRA's epochs and lr: "tune", its own; "model", as for full tuning
     optimizer: str | None = None     # "adam", "adamw" or "adafactor"; for a probe also "lbfgs"
     schedule: str = "cosine_anneal"  # "cosine_anneal", "linear" or "constant"
     warmup_steps: int = 0            # steps of linear warm-up
@@ -59,6 +60,7 @@ class OptimSettings:
     def check(self) -> None:
         "Raise a `ConfigError` for the first value that breaks a rule."
         check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("defaults_of", self.defaults_of, ("tune", "model"))
         if self.optimizer is not None: check_choice("optimizer", self.optimizer, [*OPTIMIZERS, "lbfgs"])
         check_at_least(1, epochs=self.epochs, batch_size=self.batch_size)
         check_at_least(0, warmup_steps=self.warmup_steps, weight_decay=self.weight_decay)

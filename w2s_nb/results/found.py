@@ -90,7 +90,7 @@ def _from_reference(config):
     names = _THEIRS | dict(zip(_SAME, _SAME))
     known = {ours: config[theirs] for ours, theirs in names.items() if theirs in config}
     weak = config.get("weak_model_size") or (config.get("weak_model") or {}).get("model_size")
-    preset = {k: v for k, v in PRESETS["openai"].items() if k != "loss_options"}
+    preset = {k: v for k, v in PRESETS["openai"].items() if k not in ("loss_options", "defaults_of")}
     ours = full_config(preset | known | dict(tune="probe" if config.get("linear_probe") else "full"))
     labels = None if weak else config.get("weak_labels_path")
     return ours | dict(train_half="transfer" if weak or labels else "weak", weak_labels=labels,
