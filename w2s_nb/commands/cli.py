@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SPELLED', 'NOT_TYPED', 'ALIASES', 'DATASETS', 'LOSS', 'EVERYWHERE', 'FOLDERS', 'TRAIN', 'EXECUTORS', 'SWEEP',
-           'WEAK_TO_STRONG', 'TABLE', 'PLOT', 'TYPES', 'AUDIT', 'Command', 'option', 'executor_options',
+           'WEAK_TO_STRONG', 'TABLE', 'PLOT', 'TYPES', 'FEW_STEPS', 'AUDIT', 'Command', 'option', 'executor_options',
            'chosen_executor', 'names_in', 'run_options', 'make_parser', 'Typed', 'parse', 'run_settings',
            'dataset_names', 'run_execution', 'root_of', 'ends_clearly', 'w2s_train', 'dropped_text', 'failed_text',
-           'supervisor_command', 'w2s_sweep', 'options_of', 'report', 'medians_text', 'accuracy_text',
+           'unmoved_text', 'supervisor_command', 'w2s_sweep', 'options_of', 'report', 'medians_text', 'accuracy_text',
            'w2s_train_weak_to_strong', 'weak_to_strong_configs', 'w2s_table', 'w2s_plot', 'w2s_audit']
 
 # %% ../../nbs/7_commands/71_cli.ipynb #d4735e3a
@@ -484,6 +484,24 @@ def failed_text(
         return failures_text(results_table(runs))
 
 
+FEW_STEPS = 50  # below this, a run that learned nothing may only have had too few steps
+
+
+def unmoved_text(
+    runs: list,  # of one command
+) -> str:
+    "A line for every model that ended no better than the most frequent class, and had few steps to do better."
+    lines = {}
+    for run in runs:
+        c, steps, right = run.config, run.summary["steps"], run.test.true_class
+        majority = max((right == k).mean() for k in set(right.tolist()))
+        if c.teacher or c.optimizer == "lbfgs" or not 0 < steps < FEW_STEPS or run.accuracy.value > majority: continue
+        lines.setdefault((Path(c.task).name, c.model, steps), []).append(run.accuracy.value)
+    return "".join(f"\n{task}, {model}: {len(found)} run(s) of {steps} steps did not get above the majority class "
+                   f"(accuracy {max(found):.3f}): raise epochs or lr, or give more rows"
+                   for (task, model, steps), found in lines.items())
+
+
 def supervisor_command(
     typed: Typed,  # options of a student
 ) -> str:
@@ -530,7 +548,7 @@ def _sweep(t):
     print(f"{len(configs)} runs in {root_of(t)}", flush=True)
     runs = run_all(configs, root_of(t), executor=executor, **run_execution(t))
     report(results_table(runs, ceiling=o.ceiling, oracle=settings.get("stop") == "oracle"), root_of(t))
-    if text := dropped_text(runs): print(text)
+    if text := dropped_text(runs) + unmoved_text(runs): print(text)
     print(f"Repeat it with: w2s_sweep --config {shlex.quote(str(file))}")
 
 
