@@ -2,7 +2,8 @@
 
     python tools/bench/architectures.py [TYPE …] [--table nbs/tables/architectures.csv]
 
-Each type of model gets a small random checkpoint and goes through the checks below, one function a check. A check returns
+Each type of model gets a small random checkpoint and goes through the checks below, one function a check. A check
+returns
 the values of its columns; what it raises as a `ConfigError` is the architecture's refusal, in one sentence.
 """
 import argparse
@@ -28,7 +29,8 @@ from transformers.models.auto import modeling_auto as auto  # noqa: E402
 
 from w2s_nb.data.tokens import Batch  # noqa: E402
 from w2s_nb.models.features import weights_fingerprint  # noqa: E402
-from w2s_nb.models.text_models import ModelSettings, context_length, load_classifier, load_config, load_trained  # noqa: E402
+from w2s_nb.models.text_models import (ModelSettings, context_length, load_classifier, load_config,  # noqa: E402
+                                       load_trained)
 from w2s_nb.models.text_models import model_spec, save_classifier  # noqa: E402
 
 TABLE = Path(__file__).parents[2] / "nbs" / "tables" / "architectures.csv"
@@ -56,7 +58,8 @@ LENGTHS = dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max
 SMALL = WIDTHS | DEPTHS | HEADS | PARTS | LENGTHS | dict(vocab_size=VOCAB)
 #: what some configurations need beside
 TURNED = dict(rope_parameters=dict(rope_type="default", rope_theta=1e4, mrope_section=[2, 1, 1]))
-ALSO = dict(mamba2=dict(num_heads=8, head_dim=8, n_groups=2), esm=dict(pad_token_id=1), squeezebert=dict(embedding_size=32),
+ALSO = dict(mamba2=dict(num_heads=8, head_dim=8, n_groups=2), esm=dict(pad_token_id=1),
+            squeezebert=dict(embedding_size=32),
             qwen2_vl_text=TURNED, qwen2_5_vl_text=TURNED, glm4v_text=TURNED, paddleocr_vl_text=TURNED,
             gpt_neo=dict(attention_types=[[["global", "local"], 1]]))
 
@@ -71,7 +74,8 @@ def small_config(kind: type):
     "A configuration of a few thousand parameters: every size that it has, made small; also in its parts."
     start = kind()
     stated = start.to_dict()
-    chosen = {name: value for name, value in SMALL.items() if name in stated and not isinstance(stated[name], (list, dict))}
+    plain = {name for name, value in stated.items() if not isinstance(value, (list, dict))}
+    chosen = {name: value for name, value in SMALL.items() if name in plain}
     for name, default in dict(bos_token_id=1, eos_token_id=2, pad_token_id=0).items():
         if isinstance(stated.get(name), list): chosen[name] = default
         elif isinstance(stated.get(name), int) and not 0 <= stated[name] < VOCAB: chosen[name] = default
@@ -183,7 +187,8 @@ def tried(name: str) -> dict:
         for check in CHECKS:
             try: found |= check(folder, model)
             except ConfigError as e: said.append(f"{check.__name__[6:]}: {one_line(e, folder)}")
-            except Exception as e: return found | dict(outcome="error", sentence=f"{check.__name__[6:]}: {one_line(e, folder)}")
+            except Exception as e:
+                return found | dict(outcome="error", sentence=f"{check.__name__[6:]}: {one_line(e, folder)}")
         return found | dict(outcome=outcome(found), sentence=" ".join(said))
     finally:
         signal.alarm(0)

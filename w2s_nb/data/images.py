@@ -320,7 +320,8 @@ def imagenet_images(
     except Exception as e:
         reason = str(e).strip().splitlines()[0].rstrip(".")
         raise ConfigError(f"ImageNet cannot be read ({reason}): its validation set is two files from image-net.org, "
-                          f"{DEVKIT} and {VAL}. Put the originals into {str(path)!r}, where they can be unpacked.") from e
+                          f"{DEVKIT} and {VAL}. Put the originals into {str(path)!r}, "
+                          "where they can be unpacked.") from e
     paths, labels, _ = _listed(path / "val", sorted(names))            # the order of every ImageNet head
     if len(paths) != len(wnids):
         raise ConfigError(f"ImageNet is half-unpacked: {str(path / 'val')!r} has {len(paths):,} images in class "
