@@ -46,7 +46,8 @@ def fresh_python(folder, python=sys.executable, package=ROOT):
 def run(python, source):
     "'' if the lines run in an empty folder, else what they printed."
     with tempfile.TemporaryDirectory() as folder:
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict(PYTHONWARNINGS="ignore")
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        env["PYTHONWARNINGS"] = "ignore"
         done = subprocess.run([python, "-c", source], cwd=folder, capture_output=True, text=True, env=env)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

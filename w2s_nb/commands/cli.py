@@ -432,7 +432,7 @@ def w2s_train(
 
 
 def _start_others(o, words):
-    "Start the processes that shall train together, and end with their exit status; None where there is nothing to start."
+    "Start the processes that train together, and end with their exit status; None where there is nothing to start."
     if "RANK" in os.environ or o.num_processes in (None, 1) and o.accelerate_config is None: return
     from w2s_nb.data.runtime import ConfigError
     from w2s_nb.models.devices import WAYS, launch

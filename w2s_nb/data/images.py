@@ -204,7 +204,8 @@ def folder_images(
     images = _files(name or path.name, path, paths, labels, tuple(classes))
     if not others: return images
     warnings.warn(f"{images.name}: {len(others)} files are left out, because their format is not read "
-                  f"({', '.join(sorted(others)[:3])}{', …' if len(others) > 3 else ''}): save them as PNG.", stacklevel=2)
+                  f"({', '.join(sorted(others)[:3])}{', …' if len(others) > 3 else ''}): save them as PNG.",
+                  stacklevel=2)
     return replace(images, left_out=images.left_out | {"format that is not read": len(others)})
 
 # %% ../../nbs/1_data/13_images.ipynb #im01ap21
