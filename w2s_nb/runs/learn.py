@@ -8,6 +8,7 @@ __all__ = ['Given', 'Prepared', 'prepare', 'load_tokens', 'read_weak_labels', 'w
            'probed', 'begin', 'solve', 'learn', 'prompted']
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20003
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 
 from ..data.rows import Rows, deal
-from ..data.runtime import READING, ConfigError, Execution, Room, seed_everything
+from ..data.runtime import READING, ConfigError, Execution, Room, faster_dtype, seed_everything
 from ..data.tokens import batch_order
 from ..learning.checkpoints import Checkpoints, resumable
 from ..learning.labels import Labeled, apply_labels, label_needs
@@ -30,6 +31,7 @@ from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, kn
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..learning.training import Kept, check_steps, fit, language_loss, make_stepper, predict_logits, watch
 from ..measuring.evaluation import Predictions
+from ..models.devices import processes, spread, way_of
 from ..models.kinds import tokenizer_of
 from ..models.text_models import load_language_model, unembeddings
 from .config import Identity, Resolved, RunConfig, identify, stored_labels
@@ -302,6 +304,9 @@ def read_texts(
     checkpoints: Checkpoints | None = None,  # of the run; None: none are written
 ) -> tuple[nn.Module, dict]:  # the backbone; steps, first_loss, last_loss (nats a token), seconds
     "Generative fine-tuning: train a language model on the texts of its half, and keep its backbone."
+    if processes()[1] > 1 and way_of(execution) == "fsdp2":
+        raise ConfigError("generative_epochs with accelerate_config='fsdp2': the language model is not sharded, so use "
+                          "'ddp', or leave generative_epochs out.")
     config = replace(p.config, epochs=p.config.generative_epochs, lr=p.config.generative_lr, warmup_steps=0)
     seed_everything(config.seed)
     lm = load_language_model(p.run.spec, config, execution)
@@ -381,6 +386,8 @@ def begin(
     backbone, read = _backbone(p, execution, checkpoints)
     if config.tune == "probe" and backbone is None: return _fresh_probe(p, train, execution), read
     model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
+    offer = faster_dtype(execution.place, model.dtype, kind.n_params(spec, config.tune))
+    if offer and execution.progress is not False: print(offer, file=sys.stderr)
     if config.tune != "probe": return fine_tuned(model, execution.room()), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 
@@ -474,6 +481,8 @@ def learn(
     if config.tune == "lp_ft" and not checkpoints.has("learning"):
         x = p.run.kind.features(learner.model, train, "last", None, execution)
         put_head(learner.model, solve(config, x, train.labels, execution=execution))
+    if not isinstance(learner.model, ProbeModel): spread(learner.model, execution)
+    if processes()[0]: torch.manual_seed(torch.initial_seed() + processes()[0])     # dropout of its own in each process
     stepper = make_stepper(learner.model, len(order), config)
     loss = partial(LOSSES[config.loss], **config.loss_options)
     measured_at = _measured_at(order, len(train), config, execution)
