@@ -192,13 +192,8 @@ def main():
         rows = [dict(what=case[1], file=case[3], damage=case[4]) | found
                 for case, found in zip(stored, in_child(run_case, stored)) if found]
         kind = lambda file: file.split("/")[0] + "/…" + "".join(Path(file).suffixes)
-<<<<<<< HEAD
-        answers = zip(cached, in_child(cache_case, cached))
-        rows += [dict(what="cache", file=kind(case[1]), damage=case[2]) | found for case, found in answers if found]
-=======
         rows += [dict(what="cache", file=kind(case[1]), damage=case[2]) | found
                  for case, found in zip(cached, in_child(cache_case, cached)) if found]
->>>>>>> main
     report(rows, args.table)
 
 
