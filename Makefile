@@ -62,8 +62,10 @@ coverage: install    ## which exported lines the notebooks execute, module by mo
 house: install       ## the size of the code and the rhythm of the lessons, in numbers
 	$(BIN)/python tools/check/house.py
 
-bench: install       ## measured ratios of speed and memory
-	$(BIN)/python tools/bench/core.py
+bench: install       ## speed and memory beside other loops; DATA=folder of rows, TOKENIZER=…, REFERENCE=checkout, DEVICE=cuda
+	$(BIN)/python tools/bench/speed.py $(if $(DATA),--data $(DATA)) $(if $(TOKENIZER),--tokenizer $(TOKENIZER)) \
+		$(if $(REFERENCE),--reference $(REFERENCE)) $(if $(DEVICE),--device $(DEVICE))
+	$(BIN)/python tools/bench/small.py
 
 clean:               ## remove what can be made again
 	rm -rf $(VENV) _docs _proc build dist *.egg-info

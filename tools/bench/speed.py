@@ -92,10 +92,11 @@ class Clock:
         watcher = threading.Thread(target=watch)
         watcher.start()
         start = time.perf_counter()
-        yield
-        self.wait()
-        self.seconds = time.perf_counter() - start
-        stop.set()
+        try:
+            yield
+            self.wait()
+            self.seconds = time.perf_counter() - start
+        finally: stop.set()
         watcher.join()
         cuda = self.device.type == "cuda"
         self.peak_mb = torch.cuda.max_memory_allocated(self.device) / 2**20 if cuda else max(seen) - seen[0]
@@ -110,7 +111,7 @@ def resident():
 # Each of the following gives `(step, evaluate)`: step(row numbers) trains on a batch, evaluate(row numbers) predicts.
 
 def ours(tokens, folder, device, dtype, loss):
-    "This package: packed rows; logconf with a quarter of the batch in memory."
+    "This package: packed rows; logconf with a sixth of the batch in memory."
     spec = model_spec(folder)
     model = load_classifier(spec, 2, ModelSettings(dtype=dtype), execution=Execution(device=str(device)))
     stepper = make_stepper(model, 10**6, OptimSettings(optimizer="adam", lr=LR, schedule="constant"))
@@ -119,8 +120,7 @@ def ours(tokens, folder, device, dtype, loss):
         while True: yield tokens.batch(queue.pop(0) if queue else np.arange(1))
 
     def step(rows):
-        quarter = Room(tokens=int(tokens.lengths[rows].sum()) // 4)
-        room = quarter if loss == "logconf" else Room(tokens=8192)
+        room = Room(tokens=int(tokens.lengths[rows].sum()) // 6) if loss == "logconf" else Room(tokens=8192)
         queue[:] = [rows]
         next(iter(fit(model, batches(), 10**6, LOSSES[loss], stepper, room, loss in ROWWISE)))
 
@@ -363,7 +363,7 @@ def activations(tokens, folder):
     batch = tokens.batch(rows)
     _, _, model = ours(tokens, folder, torch.device("cpu"), "fp32", "xent")
     steps = {"xent, whole batch": ("xent", Room()), "logconf, whole batch": ("logconf", Room()),
-             "logconf, a quarter": ("logconf", Room(tokens=int(tokens.lengths[rows].sum()) // 4))}
+             "logconf, a sixth": ("logconf", Room(tokens=int(tokens.lengths[rows].sum()) // 6))}
     found = []
     for name, (loss, room) in steps.items():
         call = partial(backward, model, batch, partial(LOSSES[loss], step_frac=0.5), room, loss in ROWWISE)

@@ -288,6 +288,8 @@ def parse(
     argv: list[str] | None = None,   # words after the command; None: sys.argv
 ) -> Typed:
     "Read the options. A wrong one ends the process with a sentence and status 2."
+    for stream in (sys.stdout, sys.stderr):      # a terminal that lacks a sign shows ? for it
+        if hasattr(stream, "reconfigure"): stream.reconfigure(errors="replace")
     parser, typed = make_parser(command), list(sys.argv[1:] if argv is None else argv)
     found = vars(parser.parse_args(_from_file(parser, command, typed) + typed))
     stages = {setting.name: setting.stage for setting in run_options()} if command.runs else {}

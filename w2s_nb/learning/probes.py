@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..data.runtime import ConfigError, Execution, check_at_least, check_choice
+from ..data.runtime import ConfigError, Execution, check_at_least, check_choice, multiplies_bf16
 from ..data.tokens import batch_order
 from ..models.features import CachedRows
 from ..models.text_models import Classifier
@@ -158,12 +158,7 @@ def probe_precision(
     device: str | torch.device,  # where it is computed
 ) -> str:                        # "fp32" or "bf16"
     "The precision of a probe's products: bf16 where the probe is wide and the processor multiplies it natively."
-    device = torch.device(device)
-    if device.type == "cuda": native = torch.cuda.get_device_capability(device)[0] >= 8
-    elif device.type == "cpu":                                  # torch.cpu has no public name for these
-        known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        native = any(getattr(torch.cpu, name, bool)() for name in known)
-    else: native = False
+    native = multiplies_bf16(torch.device(device))
     return "bf16" if native and n_features * n_classes >= WIDE else "fp32"
 
 # %% ../../nbs/3_learning/34_probes.ipynb #4fc82b26

@@ -133,7 +133,7 @@ def _panels(table, task=None):
         for setting in dict.fromkeys(of_task.setting) if len(of_task) else [""]:
             drawn = of_task[of_task.setting == setting]
             used = truth[(truth.task == name) & truth.path.isin(set(drawn.ceiling_path.dropna()) or ceilings)]
-            panels.append((f"{name}, {setting}" if several else name, drawn, used))
+            panels.append((f"{name}, {setting}" if several and setting else name, drawn, used))
     return panels
 
 

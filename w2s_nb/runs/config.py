@@ -103,7 +103,10 @@ class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, S
             self._set(f.name, as_declared(f.name, getattr(self, f.name), _type_name(f)))
         self._set("task", task_name(self.task))
         by_loss = set(self.loss_options) & set(LOSSES)           # a preset gives the options of several losses
-        self._set("loss_options", self.loss_options.get(self.loss, {}) if by_loss else self.loss_options)
+        given = self.loss_options.get(self.loss, {}) if by_loss else self.loss_options
+        if not isinstance(given, dict): raise ConfigError(f"loss_options={given!r} must be options by their names.")
+        plain = {name: value.item() if getattr(value, "shape", None) == () else value for name, value in given.items()}
+        self._set("loss_options", plain)
         self._set("labels", label_steps(self.labels))
         self._set("beside", _as_runs(() if self.beside is None else self.beside))
         for name in ("teacher", "backbone"): self._set(name, _as_run(name, getattr(self, name)))

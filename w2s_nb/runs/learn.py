@@ -8,6 +8,7 @@ __all__ = ['Given', 'Prepared', 'prepare', 'load_tokens', 'read_weak_labels', 'w
            'probed', 'begin', 'solve', 'learn', 'prompted']
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20003
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 
 from ..data.rows import Rows, deal
-from ..data.runtime import READING, ConfigError, Execution, Room, seed_everything
+from ..data.runtime import READING, ConfigError, Execution, Room, faster_dtype, seed_everything
 from ..data.tokens import batch_order
 from ..learning.checkpoints import Checkpoints, resumable
 from ..learning.labels import Labeled, apply_labels, label_needs
@@ -381,6 +382,8 @@ def begin(
     backbone, read = _backbone(p, execution, checkpoints)
     if config.tune == "probe" and backbone is None: return _fresh_probe(p, train, execution), read
     model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
+    offer = faster_dtype(execution.place, model.dtype, kind.n_params(spec, config.tune))
+    if offer and execution.progress is not False: print(offer, file=sys.stderr)
     if config.tune != "probe": return fine_tuned(model, execution.room()), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 

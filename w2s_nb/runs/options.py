@@ -77,7 +77,7 @@ def _plain(value):
     if isinstance(value, dict): return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)): return [_plain(one) for one in value]
     if isinstance(value, PurePath): return str(value)
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value     # numbers and arrays of numpy
 
 
 def write_options(

@@ -114,7 +114,7 @@ def load_run(
 def _read_labels(folder):
     "Weak labels of a dataset on disk, without what `load_from_disk` does around reading."
     parts = [pa.ipc.open_stream(str(file)).read_all() for file in sorted(folder.glob("data-*.arrow"))]
-    return Predictions.from_table(pa.concat_tables(parts).select(["id", "logits", "gt_soft_label"]), truth="gt_soft_label")
+    return Predictions.from_table(pa.concat_tables(parts), truth="gt_soft_label")
 
 
 def run_path(
