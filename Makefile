@@ -51,6 +51,7 @@ test-browser: docs   ## the site in headless Chromium; ends with `N passed, N fa
 test-cluster: install    ## processes on one folder, Ray with two nodes, Slurm; ends with `N passed, N failed`
 	$(BIN)/python -m pip install --quiet -e ".[ray,slurm]"
 	$(BIN)/python tools/check/cluster.py
+	$(BIN)/python tools/check/devices.py
 
 test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
 	$(BIN)/python tools/check/damage.py --table

@@ -191,8 +191,9 @@ def main():
         cached = [(home, file, how, seed, trained) for file in chosen for how, seed in ways]
         rows = [dict(what=case[1], file=case[3], damage=case[4]) | found
                 for case, found in zip(stored, in_child(run_case, stored)) if found]
-        rows += [dict(what="cache", file=case[1].split("/")[0] + "/…" + "".join(Path(case[1]).suffixes), damage=case[2])
-                 | found for case, found in zip(cached, in_child(cache_case, cached)) if found]
+        kind = lambda file: file.split("/")[0] + "/…" + "".join(Path(file).suffixes)
+        rows += [dict(what="cache", file=kind(case[1]), damage=case[2]) | found
+                 for case, found in zip(cached, in_child(cache_case, cached)) if found]
     report(rows, args.table)
 
 

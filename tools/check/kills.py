@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -29,7 +30,8 @@ import transformers.models.gpt2.modeling_gpt2   # noqa: F401, E402   after the p
 
 INTERVAL = 3   # steps between two checkpoints
 VARY = {"seconds", "rows_per_s", "peak_memory_mb", "path"}     # columns of a table that no two sweeps share
-LONG = dict(xent=[], logconf=["--loss", "logconf", "--train_with_dropout"], stop=["--stop", "weak"], lora=["--tune", "lora"],
+LONG = dict(xent=[], logconf=["--loss", "logconf", "--train_with_dropout"], stop=["--stop", "weak"],
+            lora=["--tune", "lora"],
             probe=["--tune", "probe", "--n_docs", "600"], reading=["--generative_epochs", "4"])
 
 
@@ -43,48 +45,43 @@ class Work:
         self.words = [*words, "--results_folder", str(self.root), "--sweep_subfolder", "s", "--device", "cpu"]
         self.steps.touch()
 
-    def start(self):
-        "Begin the command in a child: -> its pid."
-        if pid := os.fork(): return pid
+    def run(self, number=None, steps=0, seconds=0.0):
+        "Run it in a child, which gets a signal so long after so many steps: -> its exit status, negative for a signal."
+        if pid := os.fork(): return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         status = 70
         try:
             os.environ["W2S_CACHE_DIR"] = str(self.cache)
             with open(self.said, "a") as said:
-                for number in (1, 2): os.dup2(said.fileno(), number)
-            self.count_steps()
+                for stream in (1, 2): os.dup2(said.fileno(), stream)
+            end = threading.Timer(seconds, lambda: os.kill(os.getpid(), number))
+            end.daemon = True
+            if number is not None and not steps: end.start()
+            self.count_steps(steps if number is not None else 0, end)
             getattr(cli, self.command)(self.words)
             status = 0
         except SystemExit as e: status = e.code if isinstance(e.code, int) else 1
         except BaseException as e: os.write(2, f"{type(e).__name__}: {e}\n".encode())
         finally: os._exit(status)
 
-    def count_steps(self):
-        "A byte for every step, in a file that all children share."
-        plain, file = learn.fit, os.open(self.steps, os.O_WRONLY | os.O_APPEND)
+    def count_steps(self, steps, end):
+        "A byte for every step, in a file that all children share; after so many, the timer starts."
+        plain, file, left = learn.fit, os.open(self.steps, os.O_WRONLY | os.O_APPEND), [steps]
 
         def fit(*args, **options):
             for record in plain(*args, **options):
                 os.write(file, b".")
+                left[0] -= 1
+                if left[0] == 0: end.start()
                 yield record
 
         learn.fit = fit
-
-    def run(self, number=None, steps=0, seconds=0.0):
-        "Run it; a signal is sent so many seconds after so many steps. -> its exit status, negative if a signal ended it."
-        pid, until = self.start(), self.steps.stat().st_size + steps
-        while number is not None and seconds > 0:
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done: return os.waitstatus_to_exitcode(status)
-            time.sleep(0.002)
-            if self.steps.stat().st_size >= until: seconds -= 0.002
-        if number is not None: os.kill(pid, number)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def files(self):
         "{name: content} of everything that must not differ."
         found = {}
         for path in sorted(self.root.rglob("*")):
             if not path.is_file() or path.name in ("results_summary.json", "manifest.json", "transfer.html"): continue
+            if path.suffix == ".yaml": continue                          # names the folder
             if any(part.startswith(".") for part in path.relative_to(self.root).parts): continue
             name, content = path.relative_to(self.root).as_posix(), path.read_bytes()
             if path.name == "results.csv":
@@ -106,7 +103,7 @@ def killed(work, signals, steps):
     "Run a command with a signal for each, at random moments, and then to its end: -> a line for each signal."
     lines = []
     for number in signals:
-        moment = dict(steps=random.randint(0, steps), seconds=random.uniform(0, 0.3))
+        moment = dict(steps=random.randint(0, steps), seconds=random.choice((0.001, 0.03, 0.3)) * random.random())
         lines.append((signal.Signals(number).name, work.run(number, **moment), moment))
         if lines[-1][1] == 0: break
     return lines, work.run()
@@ -123,7 +120,7 @@ def compare(name, plain, other, lines, last, least):
     print(f"{name}: {kills} SIGKILL, {len(lines) - kills} SIGTERM; {len(ours)} files compared, {len(differ)} differ; "
           f"{expected} steps, {steps - expected} more with kills; left behind: {len(left)}", flush=True)
     found = [f"{len(differ)} files differ: {differ[:3]}"] if differ or not ours else []
-    if steps - expected > kills * INTERVAL: found.append(f"{steps - expected} steps were trained again")
+    if steps - expected > len(lines) * INTERVAL: found.append(f"{steps - expected} steps were trained again")
     if left: found.append(f"left behind: {left[:4]}")
     if last or odd: found.append(f"ended with {last}, {odd[:3]}: {other.said.read_text()[-600:]}")
     if len(lines) < least: found.append(f"only {len(lines)} of {least} signals came before the end")

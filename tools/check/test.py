@@ -117,6 +117,11 @@ def check_kills():
     return output_of(TOOLS / "check" / "kills.py", "--short")
 
 
+def check_devices():
+    "Two processes train a run together, under FSDP2, and get the logits of one."
+    return output_of(TOOLS / "check" / "devices.py", "--short")
+
+
 def check_examples():
     "The examples of CONTRIBUTING.md run."
     return output_of(TOOLS / "check" / "examples.py")
@@ -126,7 +131,7 @@ CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
     "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
     "hub": check_hub, "examples": check_examples, "damage": check_damage,
-    "kills": check_kills,
+    "kills": check_kills, "devices": check_devices,
 }
 
 

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -54,7 +55,7 @@ SPELLED = dict(optimizer="optim", schedule="lr_schedule", dropout="train_with_dr
                micro_batch="minibatch_size_per_device", checkpointing="gradient_checkpointing")
 #: settings that are no options by themselves: each command sets them from options of its own
 NOT_TYPED = frozenset(("task", "model", "teacher", "weak_labels", "train_half", "beside", "backbone", "loss", "seed",
-                       "root", "logger", "progress"))
+                       "root", "logger", "progress", "num_processes", "accelerate_config"))
 #: other names of an option: the singular where a list is taken, and --loss of the reference's README
 ALIASES = dict(ds_names=("ds_name",), losses=("loss",), seeds=("seed",), transfer_loss=("loss", "transfer_losses"))
 
@@ -85,6 +86,9 @@ TRAIN = Command("w2s_train", "Train one model, on the ground truth or on the lab
     option("seed", "int", 0, "of the rows that are read, their halves and their order"),
     option("weak_model_size", "str | None", None, "supervisor by name: its stored run is found by these options"),
     option("weak_labels_path", "str | None", None, "supervisor by path: folder of a run or of its weak labels"),
+    option("num_processes", "int | None", None, "processes on this machine that train the run together"),
+    option("accelerate_config", "str | None", None, "how they share the model: ddp, fsdp2 (weights too), or a file of "
+           "`accelerate config`"),
     *FOLDERS))
 
 # %% ../../nbs/7_commands/71_cli.ipynb #exec0pt1
@@ -409,9 +413,10 @@ def ends_clearly(
         warnings.formatwarning = lambda message, *args, **kwargs: f"warning: {message}\n"
         try: return work()
         except ConfigError as e:
-            print(f"error: {e}", file=sys.stderr)
+            if int(os.environ.get("RANK", 0)) == 0: print(f"error: {e}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt as e:
+            if int(os.environ.get("RANK", 0)): sys.exit(130)
             print(str(e) or "Stopped. What is stored is untouched, and the same command goes on.", file=sys.stderr)
             sys.exit(130)
         finally: warnings.formatwarning = before
@@ -422,7 +427,27 @@ def w2s_train(
 ) -> None:
     "The command `w2s_train`: one run."
     typed = parse(TRAIN, argv)
-    ends_clearly(lambda: _train(typed))
+    words = sys.argv[1:] if argv is None else argv
+    ends_clearly(lambda: _start_others(typed.own, words) or _train(typed))
+
+
+def _start_others(o, words):
+    "Start the processes that shall train together, and end with their exit status; None where there is nothing to start."
+    if "RANK" in os.environ or o.num_processes in (None, 1) and o.accelerate_config is None: return
+    from w2s_nb.data.runtime import ConfigError
+    from w2s_nb.models.devices import WAYS, launch
+    program = [sys.executable, "-c", "from w2s_nb.commands.cli import w2s_train; w2s_train()", *words]
+    if o.accelerate_config in (None, *WAYS):
+        if not o.num_processes or o.num_processes < 2:
+            raise ConfigError(f"accelerate_config={o.accelerate_config!r} shares a run between processes: give "
+                              "num_processes, at least 2.")
+        sys.exit(launch(program, o.num_processes))
+    if not Path(o.accelerate_config).is_file():
+        raise ConfigError(f"accelerate_config={o.accelerate_config!r} must be ddp, fsdp2, or a file that "
+                          "`accelerate config` has written.")
+    number = ["--num_processes", str(o.num_processes)] if o.num_processes else []
+    start = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", o.accelerate_config, *number]
+    sys.exit(subprocess.run([*start, "--no_python", *program]).returncode)
 
 
 def _train(t):
@@ -440,8 +465,8 @@ def _train(t):
     teacher = ground_truth(RunConfig(**common), o.weak_model_size) if o.weak_model_size else None
     if teacher: _check_stored(teacher, t)
     config = RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path)
-    run = train_run(config, root_of(t), **run_execution(t))
-    print(f"{run}\n{run.path}{dropped_text([run])}{failed_text([run])}")
+    run = train_run(config, root_of(t), **run_execution(t) | _together(o))
+    if int(os.environ.get("RANK", 0)) == 0: print(f"{run}\n{run.path}{dropped_text([run])}{failed_text([run])}")
 
 
 def _check_stored(teacher, t):
@@ -456,6 +481,12 @@ def _check_stored(teacher, t):
     if not is_stored(run, root):
         raise ConfigError(f"The supervisor {t.own.weak_model_size} has no stored run with these options in "
                           f"{str(root)!r}. Make it with: {supervisor_command(t)}")
+
+
+def _together(o):
+    "The fields of `Execution` for processes that train together."
+    how = o.accelerate_config if o.accelerate_config in ("ddp", "fsdp2") else None
+    return dict(accelerate_config=how, num_processes=None if "RANK" in os.environ else o.num_processes)
 
 # %% ../../nbs/7_commands/71_cli.ipynb #dr0pped1
 def dropped_text(

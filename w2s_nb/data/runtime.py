@@ -409,6 +409,8 @@ class Execution:
     eval_batch: int | None = None         # the same in evaluation; for images None is the model's default
     checkpointing: bool | None = None     # recompute activations to save memory; None: the model's default
     device_map: str | dict | None = None  # spread the model over several devices (accelerate); None: only if it must be
+    num_processes: int | None = None      # that train a run together; None: those that accelerate or torchrun started
+    accelerate_config: str | None = None  # how they share it: "ddp", "fsdp2"; None: as accelerate's own file says
     data_dir: str | Path | None = None    # folder of local rows; None: W2S_DATA_DIR, else the hub
     image_workers: int | None = None      # processes that read images; None: up to 8 for files
     skip_unreadable: bool = False         # leave out images that cannot be read

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
+from decimal import Decimal
 from numbers import Number
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def is_missing(
     if value is None: return True
     if isinstance(value, (str, bytes, int, list, tuple, dict, np.ndarray)): return False
     if type(value).__name__ == "NAType": return True               # of pandas; it has no truth value
+    if isinstance(value, Decimal): return value.is_nan()            # one that signals cannot be compared
     try: return bool(value != value)
     except (TypeError, ValueError, ArithmeticError): return False
 

@@ -27,6 +27,7 @@ from torch import nn
 from ..data.files import file_digest
 from ..data.runtime import delete_file, read_interval
 from .training import Kept, Stepper
+from ..models import devices
 
 # %% ../../nbs/3_learning/37_checkpoints.ipynb #ckpt0012
 def random_state() -> dict:
@@ -59,8 +60,10 @@ def training_state(
     whole: bool = False,  # the frozen weights too
 ) -> dict:                # plain values and tensors
     "What a step leaves behind: trained weights and buffers, and the memory of optimizer, schedule and loss scaling."
-    return dict(weights={name: value.detach().cpu() for name, value in _weights(model, whole).items()},
-                optimizer=stepper.optimizer.state_dict(), schedule=stepper.schedule.state_dict(),
+    found = stepper.optimizer.state_dict()
+    memory = {i: {key: devices.whole(value) for key, value in values.items()} for i, values in found["state"].items()}
+    weights = {name: devices.whole(value.detach()).cpu() for name, value in _weights(model, whole).items()}
+    return dict(weights=weights, optimizer=found | dict(state=memory), schedule=stepper.schedule.state_dict(),
                 scaler=stepper.scaler.state_dict())
 
 
@@ -72,14 +75,15 @@ def set_training_state(
     "Put model and stepper into a state."
     places = _weights(model, whole=True)
     with torch.no_grad():
-        for name, value in state["weights"].items(): places[name].copy_(value)
+        for name, value in state["weights"].items(): places[name].copy_(devices.share_like(value, places[name]))
     optimizer = stepper.optimizer
     optimizer.load_state_dict(state["optimizer"])
     numbered = [p for group in optimizer.param_groups for p in group["params"]]
     for i, values in state["optimizer"]["state"].items():    # torch has rounded these to the weights' precision
         for key, value in values.items():
             if not torch.is_tensor(value): continue
-            optimizer.state[numbered[i]][key] = value.to(optimizer.state[numbered[i]][key].device, copy=True)
+            p, place = numbered[i], optimizer.state[numbered[i]][key].device
+            optimizer.state[p][key] = devices.share_like(value.to(place, copy=True), p)
     stepper.schedule.load_state_dict(state["schedule"])
     if state["scaler"]: stepper.scaler.load_state_dict(state["scaler"])
 
@@ -184,7 +188,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         "Delete all of them: the training is over."
-        if self.folder is not None: shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder is not None and devices.is_first(): shutil.rmtree(self.folder, ignore_errors=True)
 
 # %% ../../nbs/3_learning/37_checkpoints.ipynb #ckpt0022
 def resumable(
@@ -202,11 +206,11 @@ def resumable(
     with stop_between_steps() as wanted:
         for record in train(len(history)):
             history.append(record)
-            asked, due = wanted(), checkpoints.is_due()
+            asked, due = devices.agreed((wanted(), checkpoints.is_due()))
             if asked or due:
-                best = dict(record=kept.record["step"], weights=kept.weights) if kept and kept.record else None
+                best = kept and kept.record and dict(record=kept.record["step"], weights=_whole(kept.weights))
                 state = training_state(model, stepper, whole) | dict(random=random_state(), history=history, kept=best)
-                saved = checkpoints.save(stage, state)
+                saved = devices.agreed(devices.is_first() and checkpoints.save(stage, state))
             if asked: raise _stopped(asked, record, saved)
             yield record
 
@@ -217,8 +221,14 @@ def _restore(state, model, stepper, kept):
     set_training_state(state, model, stepper)
     set_random_state(state["random"])
     history = state["history"]
-    if state["kept"]: kept.record, kept.weights = history[state["kept"]["record"]], state["kept"]["weights"]
+    if state["kept"]:
+        places, weights = dict(model.named_parameters()), state["kept"]["weights"]
+        kept.record = history[state["kept"]["record"]]
+        kept.weights = {name: devices.share_like(value, places[name]) for name, value in weights.items()}
     return history
+
+
+def _whole(weights): return {name: devices.whole(value) for name, value in weights.items()}
 
 
 def _stopped(number, record, saved):

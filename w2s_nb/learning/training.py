@@ -23,6 +23,7 @@ from tqdm.std import tqdm as plain_tqdm
 from ..data.runtime import READING, ConfigError, Room, check_at_least, check_choice, check_positive
 from ..data.runtime import free_memory, is_interactive, out_of_memory
 from ..data.tokens import Batch, Inputs, by_room, parts_of, row_cost
+from ..models.devices import add_gradients, gather_rows, most_of_all, my_rows, processes
 
 # %% ../../nbs/3_learning/32_training.ipynb #7902699b
 def _adafactor(params, lr, weight_decay):
@@ -160,6 +161,7 @@ def backward(
     scale: Callable = lambda value: value,  # loss scaling, for fp16
 ) -> tuple[torch.Tensor, torch.Tensor]:  # loss (), logits (B, C), both detached
     "Add the gradient of the batch's loss to the parameters, exactly, with one micro-batch in memory at a time."
+    if processes()[1] > 1: return _together(model, batch, loss, room, rowwise, scale)
     parts = parts_of(batch, room)
     if rowwise or len(parts) == 1: return _by_parts(model, batch, parts, loss, scale)
     logits, states = [], []
@@ -175,6 +177,31 @@ def backward(
     for (at, part), state in zip(parts[:-1], states):
         _set_rng_state(state)
         model(part).backward(slope[at])
+    _set_rng_state(end)
+    return value.detach(), joined.detach()
+
+
+def _together(model, batch, loss, room, rowwise, scale):
+    "The same where several processes share the rows: each passes as often as the others, and all add up once."
+    mine, used = my_rows(len(batch)), processes()[0] < len(batch)
+    parts = parts_of(batch.select(mine), room)
+    passes = parts + parts[-1:] * (most_of_all(len(parts)) - len(parts))       # the last ones only keep step
+    states, logits = [], []
+    for i, (_, part) in enumerate(passes):
+        states.append(_rng_state(batch.labels.device))
+        alive = i == len(passes) - 1                           # the last pass runs once, and keeps its graph
+        with torch.set_grad_enabled(alive): logits.append(model(part))
+    joined = gather_rows(_in_order([one.detach() for one in logits[:len(parts)]], parts), len(batch)).requires_grad_()
+    value = loss(joined, batch.labels)
+    (slope,) = torch.autograd.grad(scale(value), joined)       # dL/dlogits (B, C), the same in every process
+    own, end = slope[mine] * used, _rng_state(batch.labels.device)
+    for i in (len(passes) - 1, *range(len(passes) - 1)):
+        some = logits[-1]
+        if i < len(passes) - 1:
+            _set_rng_state(states[i])
+            some = model(passes[i][1])
+        last = i == max(len(passes) - 2, 0)
+        add_gradients(model, some, own[passes[i][0]] * (i < len(parts)), last)
     _set_rng_state(end)
     return value.detach(), joined.detach()
 
@@ -206,7 +233,7 @@ def fit(
     model.train(not model.frozen)
     upcoming, step = _on_device(iter(batches), device), first - 1
     batch = next(upcoming, None)
-    if room == Room() and isinstance(batch, Batch): room = _affordable(model, batch)
+    if room == Room() and isinstance(batch, Batch) and processes()[1] == 1: room = _affordable(model, batch)
     while batch is not None:
         step, lr = step + 1, stepper.lr
         optimizer.zero_grad(set_to_none=True)
@@ -236,7 +263,7 @@ def _fitting_backward(model, batch, loss, room, rowwise, scale):
     while True:
         try: return *backward(model, batch, loss, room, rowwise, scale), room
         except Exception as e:
-            if not out_of_memory(e): raise
+            if not out_of_memory(e) or processes()[1] > 1: raise   # the others would wait for this process
             costs = [row_cost(part) for _, part in parts_of(batch, room)]
             room = room.halved(max(costs, key=lambda cost: (cost.sum(), len(cost))))
         model.zero_grad(set_to_none=True)
@@ -261,7 +288,6 @@ def _affordable(model, batch):
     return Room(max(512, int(left / max(a_token, 1))))
 
 # %% ../../nbs/3_learning/32_training.ipynb #c6f3ac57
-@torch.inference_mode()
 def predict_logits(
     model: nn.Module,        # any mode; evaluated without dropout
     inputs: Inputs,          # N rows: texts, pairs or images
@@ -273,8 +299,13 @@ def predict_logits(
     lengths = getattr(inputs, "longest", np.zeros(len(inputs)))    # images have none, and keep their order
     logits = np.empty((len(inputs), inputs.labels.shape[1]), dtype=np.float32)
     if not lengths.any() and room.rows is None: room = replace(room, rows=32)
-    answer = lambda index: model(inputs.batch(index).to(device)).float().cpu().numpy()
-    for index, answered in by_room(lengths, room, answer): logits[index] = answered
+
+    def answer(index):
+        some = inputs.batch(index[my_rows(len(index)).numpy()]).to(device)
+        return gather_rows(model(some).float(), len(index)).cpu().numpy()
+
+    with torch.inference_mode(processes()[1] == 1), torch.no_grad():    # sharded weights know no inference mode
+        for index, answered in by_room(lengths, room, answer): logits[index] = answered
     model.train(was_training)
     return logits
 

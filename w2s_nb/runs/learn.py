@@ -31,6 +31,7 @@ from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, kn
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..learning.training import Kept, check_steps, fit, language_loss, make_stepper, predict_logits, watch
 from ..measuring.evaluation import Predictions
+from ..models.devices import processes, spread, way_of
 from ..models.kinds import tokenizer_of
 from ..models.text_models import load_language_model, unembeddings
 from .config import Identity, Resolved, RunConfig, identify, stored_labels
@@ -303,6 +304,9 @@ def read_texts(
     checkpoints: Checkpoints | None = None,  # of the run; None: none are written
 ) -> tuple[nn.Module, dict]:  # the backbone; steps, first_loss, last_loss (nats a token), seconds
     "Generative fine-tuning: train a language model on the texts of its half, and keep its backbone."
+    if processes()[1] > 1 and way_of(execution) == "fsdp2":
+        raise ConfigError("generative_epochs with accelerate_config='fsdp2': the language model is not sharded, so use "
+                          "'ddp', or leave generative_epochs out.")
     config = replace(p.config, epochs=p.config.generative_epochs, lr=p.config.generative_lr, warmup_steps=0)
     seed_everything(config.seed)
     lm = load_language_model(p.run.spec, config, execution)
@@ -477,6 +481,8 @@ def learn(
     if config.tune == "lp_ft" and not checkpoints.has("learning"):
         x = p.run.kind.features(learner.model, train, "last", None, execution)
         put_head(learner.model, solve(config, x, train.labels, execution=execution))
+    if not isinstance(learner.model, ProbeModel): spread(learner.model, execution)
+    if processes()[0]: torch.manual_seed(torch.initial_seed() + processes()[0])     # dropout of its own in each process
     stepper = make_stepper(learner.model, len(order), config)
     loss = partial(LOSSES[config.loss], **config.loss_options)
     measured_at = _measured_at(order, len(train), config, execution)

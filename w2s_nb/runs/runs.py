@@ -8,6 +8,7 @@ __all__ = ['train_run', 'stored_or_trained', 'summarize']
 # %% ../../nbs/5_runs/53_runs.ipynb #d4735e3a
 import json
 import sys
+import tempfile
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -20,12 +21,14 @@ import torch
 from .. import __version__
 from ..data.files import clear_disk_errors
 from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
+from ..learning.checkpoints import Checkpoints
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
+from ..models.devices import agreed, gather_weights, is_first, join_processes, processes
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
 from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
-from .store import (Hold, Lost, Run, finish_move, held, is_stored, load_run, new_folder, run_path, run_sync,
-                              write_run)
+from .store import (Hold, Lost, Run, checkpoint_folder, finish_move, held, is_stored, load_run, new_folder,
+                              run_path, run_sync, write_run)
 
 # %% ../../nbs/5_runs/53_runs.ipynb #e629fa65
 def train_run(
@@ -49,12 +52,29 @@ def stored_or_trained(
     execution.place                              # refuses a device that is not there, before anything is trained
     root = execution.root
     path = run_path(run, root)
-    if execution.sync_command: run_sync(execution.sync_command, "download", path, root)
-    if is_stored(run, root) and not execution.force: return load_run(path)
+    join_processes(execution)                    # those that were started to train it together
+    sync = execution.sync_command if is_first() else None
+    if sync: run_sync(sync, "download", path, root)
+    if agreed(is_stored(run, root) and not execution.force): return load_run(path)
     given = _build_on(run, execution, wait)
-    while not _trained_here(run, given, execution, wait): pass
-    if execution.sync_command: run_sync(execution.sync_command, "upload", path, root)
+    if is_first():
+        while not _trained_here(run, given, execution, wait): _check_alone(run)
+    elif not agreed(None): _help_training(prepare(run, given, execution), execution)
+    agreed("the run is in place")
+    if sync: run_sync(sync, "upload", path, root)
     return load_run(path)
+
+
+def _check_alone(run):
+    "A run that was taken over is looked for again; several processes cannot, since the others are in the middle of it."
+    if processes()[1] > 1:
+        raise ConfigError(f"Another command has taken over {run.name}: repeat this one, and it goes on from there.")
+
+
+def _help_training(p, execution):
+    "What the other processes do: the same computation; what they would write is thrown away."
+    with tempfile.TemporaryDirectory() as folder, kept_randomness():
+        _train(p, Path(folder), replace(execution, logger=None, progress=False), None)
 
 
 def _trained_here(run, given, execution, wait):
@@ -63,7 +83,7 @@ def _trained_here(run, given, execution, wait):
     try:
         with clear_disk_errors(execution.root), held(path, execution.root, wait) as hold:
             finish_move(path)
-            if is_stored(run, execution.root) and not execution.force: return True
+            if agreed(is_stored(run, execution.root) and not execution.force): return True
             with new_folder(path, hold) as folder, kept_randomness():
                 _train(prepare(run, given, execution), folder, execution, hold)
     except Lost: return False
@@ -87,30 +107,37 @@ def _build_on(run, execution, wait):
 def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     "Train and evaluate one run, and write its folder."
     train, held_out = training_inputs(p, execution)
+    checkpoints = Checkpoints(checkpoint_folder(run_path(p.run, execution.root)), execution.checkpoint_every)
     if execution.place.type == "cuda": torch.cuda.reset_peak_memory_stats(execution.place)
-    learner, history, cost = _learned(p, train, held_out, folder, execution, hold)
+    learner, history, cost = _learned(p, train, held_out, folder, execution, hold, checkpoints)
     predicted = {part: learner.predict(p.inputs[part]) for part in ("test", "transfer")}
     if len(held_out): predicted["heldout"] = learner.predict(held_out)
     summary = summarize(p, predicted, history, len(train)) | cost
     summary |= dict(label_accuracy=_labels_right(p, train), peak_memory_mb=_peak_memory(execution.place))
-    if execution.keep_model and learner.model is not None and p.config.tune != "prompt":
+    if learner.model is not None: gather_weights(learner.model)
+    if execution.keep_model and learner.model is not None and p.config.tune != "prompt" and is_first():
         p.run.kind.save(learner.model, p.run.spec, folder / "model", execution)
     write_run(folder, p.config, predicted, p.run.kind.columns(p.rows, p.inputs["transfer"]), summary)
+    checkpoints.clear()
 
 
-def _learned(p, train, held_out, folder, execution, hold):
+def _learned(p, train, held_out, folder, execution, hold, checkpoints):
     "-> the trained learner, the records of its training, and seconds and rows a second"
     log = folder / "log.jsonl"
     log.touch()
     order = [] if p.config.tune in WITHOUT_STEPS else step_order(p.config, len(train))
     start = time.time()
-    learner, read = begin(p, train, execution)
+    learner, read = begin(p, train, execution, checkpoints)
     if not order: return learner, [], dict(seconds=0.0, rows_per_s=None)
     if p.config.tune != "probe": start = time.time()     # leave out loading, but count computing features
     seed_everything(p.config.seed)                       # after loading, which may draw random numbers too
-    records = _while_held(learn(p, learner, train, held_out, order, execution), hold)
-    history = _logged(records, p, sum(map(len, order)), log, execution)
-    seconds = time.time() - start + read.get("seconds", 0.0)
+    records = _while_held(learn(p, learner, train, held_out, order, execution, checkpoints), hold)
+    try: history = _logged(records, p, sum(map(len, order)), log, execution)
+    except ConfigError:                                  # it diverged, and would do so again
+        checkpoints.clear()
+        raise
+    read = read or checkpoints.about.get("reading", {})
+    seconds = time.time() - start + checkpoints.seconds + read.get("seconds", 0.0)
     rate = sum(record["rows"] for record in history) / seconds
     return learner, history, dict(seconds=seconds, rows_per_s=rate) | (dict(reading=read) if read else {})
 
@@ -134,7 +161,7 @@ def _while_held(records, hold):
     "Pass records on, and raise `Lost` if another process has taken the run over; looked up once a second."
     due = time.monotonic() + 1
     for record in records:
-        if time.monotonic() > due:
+        if hold and time.monotonic() > due:
             hold.check()
             due = time.monotonic() + 1
         yield record

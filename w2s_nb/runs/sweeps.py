@@ -144,7 +144,7 @@ def run_all(
     "Train what is not stored yet, and return every run. Failures are raised together, after all other runs."
     execute = executor_of(executor, workers)
     end_import()                                                # where a worker imports its caller's script
-    execution = Execution(root=root, **execution)
+    execution = Execution(root=root, **dict(num_processes=1) | execution)   # each run in one process
     runs = {config: identify(config, execution) for config in configs}
     jobs = jobs_of(runs, execution)
     todo = {id: job.run for id, job in jobs.items() if job.execution.force or not is_stored(job.run, root)}
