@@ -16,7 +16,7 @@ $(VENV)/.installed: settings.ini setup.py
 	touch $@
 
 demo: install        ## the main job on the built-in world: a sweep, its table and figures
-	$(BIN)/w2s_sweep --losses xent,logconf --seeds 0,1,2 --workers 2 --keep_model false --sweep_subfolder demo
+	$(BIN)/w2s_sweep --losses xent,logconf --loss_options warmup=jump --seeds 0,1,2 --workers 2 --keep_model false --sweep_subfolder demo
 	$(BIN)/w2s_plot --results_folder results/demo --out figures
 
 test: install        ## every notebook, and the checks around them; ends with `N passed, N failed`
