@@ -424,11 +424,12 @@ def ends_clearly(
 # %% ../../nbs/7_commands/71_cli.ipynb #train001
 def w2s_train(
     argv: list[str] | None = None,  # words after the command; None: sys.argv
+    started: bool = False,          # this process is one of those that train together, and starts no others
 ) -> None:
     "The command `w2s_train`: one run."
     typed = parse(TRAIN, argv)
     words = sys.argv[1:] if argv is None else argv
-    ends_clearly(lambda: _start_others(typed.own, words) or _train(typed))
+    ends_clearly(lambda: (None if started else _start_others(typed.own, words)) or _train(typed))
 
 
 def _start_others(o, words):
@@ -436,7 +437,7 @@ def _start_others(o, words):
     if "RANK" in os.environ or o.num_processes in (None, 1) and o.accelerate_config is None: return
     from w2s_nb.data.runtime import ConfigError
     from w2s_nb.models.devices import WAYS, launch
-    program = [sys.executable, "-c", "from w2s_nb.commands.cli import w2s_train; w2s_train()", *words]
+    program = [sys.executable, "-c", "from w2s_nb.commands.cli import w2s_train; w2s_train(started=True)", *words]
     if o.accelerate_config in (None, *WAYS):
         if not o.num_processes or o.num_processes < 2:
             raise ConfigError(f"accelerate_config={o.accelerate_config!r} shares a run between processes: give "
