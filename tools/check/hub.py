@@ -23,7 +23,9 @@ LOAD = """import warnings; warnings.simplefilter("ignore")
 from w2s_nb.data.rows import load_task
 from w2s_nb.data.tasks import TASKS, task_from_hub
 for config in ("plain", "hard"): task_from_hub("someone/scripted", name=config, config=config)
-for name in [name for name, task in TASKS.items() if task.hub]:
+served = ("allenai/sciq", "google/boolq", "fancyzhx/amazon_polarity", "Anthropic/hh-rlhf", "allenai/cosmos_qa",
+          "someone/scripted")
+for name in [name for name, task in TASKS.items() if task.hub in served]:
     print(name, *(len(rows) for rows in load_task(name, n_train=20, n_test=10).values()))
 """
 
@@ -42,7 +44,7 @@ def repositories(folder):
     }
 
     def table(name, n):
-        made = {column: [f"{column} {i} of {name}" for i in range(n)] for column in rows[name]}
+        made = {column: [f"the soup was good : {column} {i} of {name}" for i in range(n)] for column in rows[name]}
         if name not in ("sciq", "hh-rlhf"): made["answer" if name == "boolq" else "label"] = [i % 2 for i in range(n)]
         return pd.DataFrame(made)
 
