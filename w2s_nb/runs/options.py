@@ -8,6 +8,7 @@ __all__ = ['OPTION_FILES', 'read_options', 'option_words', 'write_options']
 # %% ../../nbs/5_runs/57_options.ipynb #ec8c8f39
 import hashlib
 import json
+from collections.abc import Iterable
 from numbers import Number
 from pathlib import Path, PurePath
 
@@ -73,11 +74,11 @@ def option_words(
 
 # %% ../../nbs/5_runs/57_options.ipynb #39346500
 def _plain(value):
-    "The value without types of numpy or tuples, which no file format has."
+    "The value without numpy's types, tuples or ranges, which no file format has."
     if isinstance(value, dict): return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)): return [_plain(one) for one in value]
     if isinstance(value, PurePath): return str(value)
-    return value.tolist() if hasattr(value, "tolist") else value     # numbers and arrays of numpy
+    if hasattr(value, "tolist"): return value.tolist()               # numbers and arrays of numpy
+    return [_plain(one) for one in value] if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
 def write_options(
