@@ -152,7 +152,7 @@ def restored(
 ) -> pd.DataFrame:
     "The table with tuples where it has JSON."
     out = {}
-    for name in table.select_dtypes(["object", "str"]):
+    for name in [c for c in table if pd.api.types.is_string_dtype(table[c].dtype) or table[c].dtype == object]:
         texts = table[name].dropna()
         if len(texts) and texts.map(lambda v: isinstance(v, str) and v[:1] + v[-1:] == "[]").all():
             out[name] = table[name].map(lambda v: _listed(json.loads(v)), na_action="ignore").astype(object)
