@@ -343,7 +343,8 @@ def resolve(
 
 def _fill(config, task, spec, resolved):
     "The resolved configuration; `resolved` does the same for the runs that it builds on."
-    if isinstance(config, Resolved): return config
+    reads = config.generative_epochs and config.generative_lr is None        # added to a stored run's settings
+    if isinstance(config, Resolved) and not reads: return config
     before = lambda run: run and resolved(run)
     values = {f.name: getattr(config, f.name) for f in fields(config)}
     left_open = [name for name, value in values.items() if value is None]
