@@ -123,7 +123,7 @@ def compare(name, plain, other, lines, last, least):
     if steps - expected > len(lines) * INTERVAL: found.append(f"{steps - expected} steps were trained again")
     if left: found.append(f"left behind: {left[:4]}")
     if last or odd: found.append(f"ended with {last}, {odd[:3]}: {other.said.read_text()[-600:]}")
-    if len(lines) < least: found.append(f"only {len(lines)} of {least} signals came before the end")
+    if 2 * len(lines) < least: found.append(f"only {len(lines)} of {least} signals came before the end")
     return found
 
 
