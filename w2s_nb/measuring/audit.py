@@ -96,7 +96,7 @@ def _giveaways(train, test, n_classes):
             if n.sum() >= least and n.max() >= PURE * n.sum()}
     counts = _count_marks(test_sides, test_labels, n_classes)
     found = [(mark, c, int(counts[mark].sum()), int(counts[mark][c])) for mark, c in pure.items() if mark in counts]
-    return sorted((f for f in found if f[3] >= PURE * f[2]), key=lambda f: -f[2])
+    return sorted((f for f in found if f[3] >= PURE * f[2]), key=lambda f: (-f[2], len(f[0]), f[0]))
 
 # %% ../../nbs/4_measuring/43_audit.ipynb #au420019
 def _bag_of_words(train, test):
