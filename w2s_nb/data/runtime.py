@@ -408,6 +408,8 @@ class Execution:
     micro_batch: int | None = None        # at most so many rows at a time in training; None: only tokens count
     eval_batch: int | None = None         # the same in evaluation; for images None is the model's default
     checkpointing: bool | None = None     # recompute activations to save memory; None: the model's default
+    attn_implementation: str | None = None  # how attention is computed, a name of transformers; None: its own choice
+    compile: bool = False                 # have torch compile the model: slow first steps, then faster ones
     device_map: str | dict | None = None  # spread the model over several devices (accelerate); None: only if it must be
     num_processes: int | None = None      # that train a run together; None: those that accelerate or torchrun started
     accelerate_config: str | None = None  # how they share it: "ddp", "fsdp2"; None: as accelerate's own file says

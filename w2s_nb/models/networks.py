@@ -32,7 +32,7 @@ from tqdm.auto import tqdm
 from .ladder import NETWORKS, networks_dir
 from ..data.images import Images, PixelBatch, Pixels, readable
 from .features import cached_rows, weights_fingerprint
-from .text_models import ModelSettings, file_hash, trained_part
+from .text_models import ModelSettings, compile_backbone, file_hash, trained_part
 
 # %% ../../nbs/2_models/23_networks.ipynb #5f9c4ab0
 @dataclass(frozen=True, repr=False)
@@ -408,7 +408,11 @@ def load_network_classifier(
         image = torch.zeros(1, *spec.metadata["input_size"])
         backbone = add_network_lora(backbone, image, **settings.lora, seed=seed)
     model = NetworkClassifier(spec, backbone, n_classes, tune == "probe", settings.dropout, dtype, own)
-    return model.to(execution.place).train()
+    model.to(execution.place)
+    if execution.compile:
+        image = torch.zeros(1, *spec.metadata["input_size"], device=execution.place)
+        compile_backbone(backbone, lambda: backbone(image))
+    return model.train()
 
 # %% ../../nbs/2_models/23_networks.ipynb #n3tsave1
 def save_network_classifier(

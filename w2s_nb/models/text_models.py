@@ -7,8 +7,9 @@ __all__ = ['MODELS', 'TUNES', 'HEADS', 'POOLINGS', 'DEVICE_MAPS', 'ModelSpec', '
            'count_params', 'model_spec', 'file_hash', 'model_fingerprint', 'ModelSettings', 'load_config',
            'load_tokenizer', 'context_length', 'vocabulary_size', 'is_causal', 'default_pooling', 'choose_device_map',
            'gpu_memory', 'load_backbone', 'Answers', 'ask_backbone', 'pool', 'pooled_states', 'ask_layout',
-           'Classifier', 'unembeddings', 'add_lora', 'peft_quiet', 'trained_part', 'load_classifier', 'save_classifier',
-           'load_trained', 'OwnHead', 'load_own_head', 'LanguageModel', 'load_language_model']
+           'Classifier', 'unembeddings', 'add_lora', 'peft_quiet', 'trained_part', 'load_classifier',
+           'compile_backbone', 'save_classifier', 'load_trained', 'OwnHead', 'load_own_head', 'LanguageModel',
+           'load_language_model']
 
 # %% ../../nbs/2_models/21_text_models.ipynb #d4735e3a
 import copy
@@ -324,6 +325,7 @@ def _from_pretrained(auto, spec, execution, **options):
 # %% ../../nbs/2_models/21_text_models.ipynb #w31ghts1
 def _load_weights(auto, spec, config, execution, **options):
     "A model of one of transformers' auto classes: its pretrained weights from safetensors, or random ones of seed 0."
+    options |= _attention(execution)
     if spec.pretrained:
         model, found = _from_pretrained(auto, spec, execution, config=config, use_safetensors=True,
                                         output_loading_info=True, **options)
@@ -333,7 +335,21 @@ def _load_weights(auto, spec, config, execution, **options):
     with _quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         trust = dict(trust_remote_code=True) if execution.trust_remote_code else {}
-        return getattr(transformers, auto).from_config(config, dtype=options.get("dtype"), **trust)
+        options = dict(dtype=options.get("dtype"), **_attention(execution))
+        return getattr(transformers, auto).from_config(config, **options, **trust)
+
+
+def _attention(execution):
+    "The argument that chooses how attention is computed; none leaves it to transformers."
+    if execution.attn_implementation is None: return {}
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+    from transformers.utils import is_flash_attn_2_available
+    name = check_choice("attn_implementation", execution.attn_implementation,
+                        ("eager", *ALL_ATTENTION_FUNCTIONS.valid_keys()))
+    if name == "flash_attention_2" and not is_flash_attn_2_available():
+        raise ConfigError("attn_implementation='flash_attention_2' needs the package flash-attn and a CUDA device: "
+                          "install it, or take 'sdpa'.")
+    return dict(attn_implementation=name)
 
 
 def _check_found(model, spec, found):
@@ -531,7 +547,8 @@ def load_backbone(
     if execution.device_map is not None: _check_device_map(execution.device_map)
     spec = replace(spec, dtype=check_choice("dtype", dtype or spec.dtype, DTYPES))
     if 0 < spec.n_params < 5e7 and not execution.device_map:
-        trusted = Execution(trust_remote_code=execution.trust_remote_code)            # all that matters to the cache
+        trusted = Execution(trust_remote_code=execution.trust_remote_code,            # all that matters to the cache
+                            attn_implementation=execution.attn_implementation)
         backbone = copy.deepcopy(_small_backbone(spec, model_fingerprint(spec), dropout, trusted))
     else: backbone = _read_backbone(spec, dropout, execution)
     return _without_padding_warning(backbone).train()
@@ -784,7 +801,24 @@ def load_classifier(
     if settings.head == "unembedding": model.head.weight.data.copy_(unembeddings(spec, n_classes, execution))
     if execution.device_map: model.head.to(execution.place)
     else: model.to(execution.place)
+    if execution.compile:
+        model.layout                                           # is found out before, on the plain model
+        ids = torch.tensor([[1, 2, 3]], device=model.head.weight.device)
+        compile_backbone(backbone, lambda: backbone(input_ids=ids, **model.options))
     return model
+
+
+def compile_backbone(
+    backbone: nn.Module,  # a model in memory
+    trial: Callable,      # () -> what it gives for some small input
+) -> None:
+    "Have torch compile a model in place, for inputs of any size; a `ConfigError` where it cannot."
+    backbone.compile(dynamic=True)
+    try:
+        with _evaluating(backbone), torch.no_grad(): trial()
+    except Exception as e:                                     # of whatever kind: compilers have their own
+        raise ConfigError(f"compile=True: torch cannot compile {type(backbone).__name__} on this machine "
+                          f"({type(e).__name__}): leave compile out.") from e
 
 
 def _recompute(model, spec, execution):
@@ -966,4 +1000,7 @@ def load_language_model(
         raise ConfigError(f"Model {spec.name!r} attends to both sides, so as {type(lm).__name__} it predicts no next "
                           "token: give a causal model.")
     _recompute(lm, spec, execution)
+    if execution.compile:
+        ids = torch.tensor([[1, 2, 3]], device=execution.place)
+        compile_backbone(lm, lambda: lm(input_ids=ids, use_cache=False))
     return LanguageModel(_without_padding_warning(lm), dtype)
