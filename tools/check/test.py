@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chapters import PACKAGE, ROOT, module_names, module_of, notebooks, page_of, settings
+from chapters import PACKAGE, ROOT, module_names, module_of, notebooks, place_of, settings
 from notebooks import run_all
 from rules import RULES
 
@@ -67,7 +67,7 @@ def check_export():
     exported = {module_of(path): path for path in notebooks()}
     problems = [f"w2s_nb.{name} has no notebook" for name in module_names() if name not in exported]
     for name, path in exported.items():
-        place = page_of(path).replace("/", ".")
+        place = place_of(path)
         if name and name != place: problems.append(f"{path.relative_to(ROOT)} exports {name}, not {place}")
     with tempfile.TemporaryDirectory() as folder:
         for name in SOURCE: shutil.copy(ROOT / name, folder)

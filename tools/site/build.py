@@ -122,12 +122,16 @@ def prepare(path, mods, names):
     return page
 
 
+def module_pages():
+    "The page of every module in reading order: {`learning.losses`: `3_learning/30_losses`}."
+    return {module: page_of(path) for path in notebooks() if (module := module_of(path))}
+
+
 def overview(mods, names):
     "A page that lists every exported name with its first sentence; a search leads to the pages themselves."
     lines = ["---", "nosearch: true", "---", "# All names", "",
              "Everything the package exports, module by module in reading order.", ""]
-    for module in filter(None, map(module_of, notebooks())):
-        page = module.replace(".", "/")
+    for module, page in module_pages().items():
         lines += [f"## [w2s_nb.{module}]({page}.ipynb)", "", "| name | what it is |", "| --- | --- |"]
         for name in mods[module].__all__:
             said = api.said(mods[module], name).split("\n")[0].replace("|", "\\|")
@@ -155,7 +159,7 @@ def copy_images(images, folder):
 def write_pages():
     "Write everything that Sphinx reads; return the modules, for the checks."
     mods = api.modules()
-    pages = {f"w2s_nb.{name}": f"module:{name.replace('.', '/')}" for name in mods}
+    pages = {f"w2s_nb.{name}": f"module:{page}" for name, page in module_pages().items()}
     names = api.known_names(mods) | pages
     for path in notebooks(): prepare(path, mods, names)
     for path, page in project_pages().items():

@@ -113,7 +113,7 @@ configs:
 ---
 # {title}
 
-{n} runs of weak-to-strong generalization on {tasks}: settings, test predictions, weak labels and logs.
+{n} of weak-to-strong generalization on {tasks}: settings, test predictions, weak labels and logs.
 
 {table}
 
@@ -145,7 +145,7 @@ def dataset_card(
     save_table(shown.dropna(axis="columns", how="all"), folder / "results.csv")
     tasks = ", ".join(dict.fromkeys(table.task))
     first = run_folders(folder)[0][0].relative_to(folder).as_posix()
-    return _CARD.format(title=address.rstrip("/").split("/")[-1], n=len(table), tasks=tasks, address=address,
+    return _CARD.format(title=address.rstrip("/").split("/")[-1], n=f"{len(table)} run{'s' * (len(table) != 1)}", tasks=tasks, address=address,
                         table=markdown_table(compact(table).head(30)), first=first)
 
 # %% ../../nbs/7_commands/75_sharing.ipynb #shr00024

@@ -166,7 +166,7 @@ def _pm(value, se=np.nan, digits=3):
 # %% ../../nbs/6_results/60_tables.ipynb #c0mpact1
 def _varied(table):
     "Settings that vary in the table, as text; empty where they are the usual ones."
-    columns = varying(table) if "path" in table else [c for c in SETTINGS if c in table and table[c].nunique() > 1]
+    columns = varying(table) if "seed" in table else [c for c in SETTINGS if c in table and table[c].nunique() > 1]
     return {c: ["" if goes_without_saying(c, v) else value_text(v) for v in table[c]] for c in columns}
 
 
@@ -197,7 +197,7 @@ def _compact_runs(t):
     names = short_names([*t.model, *(m for chain in t.chain for m in chain)])
     learned = [chain_text(*of, names) or "ground truth" for of in zip(t.chain, t.chain_losses)]
     measures = {c.replace("_", " "): [_pm(v, s) for v, s in zip(t[c], t[f"{c}_se"])]
-                for c in ("auroc", "calibration_error", "agreement") if t[c].notna().any()}
+                for c in ("auroc", "calibration_error", "agreement") if c in t and t[c].notna().any()}
     shown = {"task": t.task, "model": t.model.map(names), "learned from": learned, "loss": t.loss} | _varied(t)
     shown |= dict(seed=t.seed, n=t.n.astype("Int64"), accuracy=[_pm(*of) for of in zip(t.accuracy, t.se)]) | measures
     return pd.DataFrame(shown | dict(weak=t.weak_accuracy.map(_pm), ceiling=t.ceiling_accuracy.map(_pm),
@@ -209,7 +209,7 @@ def compact(
     intervals: bool = False,  # of a table of pairs: accuracies with their intervals, and agreement with the supervisor
 ) -> pd.DataFrame:
     "The table for reading: the columns that matter, with uncertainties, as text."
-    if "path" in table: return _compact_runs(table)
+    if "strong" not in table and {"model", "seed"} <= set(table): return _compact_runs(table)
     shown = {"task": table.task}
     if "chain" in table:
         names = short_names([m for chain in table.chain for m in chain] + list(table.strong))
@@ -284,7 +284,7 @@ _LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"
 #: smaller where it is wider than its column or page
 _FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 #: columns by which a table of runs, of pairs, of medians or of differences is known
-_OURS = ({"path", "chain", "weak_accuracy"}, {"chain", "gap"}, {"task", "median", "n_pairs"}, {"minus", "difference"})
+_OURS = ({"model", "chain", "seed", "weak_accuracy"}, {"chain", "gap"}, {"task", "median", "n_pairs"}, {"minus", "difference"})
 
 
 def _texts(table, digits):
