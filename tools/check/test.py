@@ -22,6 +22,15 @@ from rules import RULES
 TOOLS, CPUS = ROOT / "tools", os.cpu_count() or 1
 HEAVY = ("transformers", "timm", "torchvision")  # what tables and figures need not load
 SOURCE = ("settings.ini", "setup.py", "pyproject.toml")
+PACKED = (*SOURCE, "MANIFEST.in", "README.md", "LICENSE", "CITATION.cff")
+INSTALLED = """import sys, warnings; warnings.simplefilter("ignore")
+import w2s_nb
+from w2s_nb import MICRO_LADDER, RunConfig, predict, train_run
+assert w2s_nb.__file__.startswith(sys.argv[1]), w2s_nb.__file__
+assert all(getattr(w2s_nb, name) for name in w2s_nb.__all__)
+run = train_run(RunConfig("micro-grammar", next(iter(MICRO_LADDER)), n_docs=200, n_test_docs=100), "results")
+assert len(predict(run, ["the soup was good"])) == 1
+"""
 LITTER = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
 
@@ -92,6 +101,19 @@ def check_commands():
     return "\n".join(problems)
 
 
+def check_package():
+    "An sdist is built, a wheel from it, and the wheel alone, elsewhere, imports every name, trains and predicts."
+    with tempfile.TemporaryDirectory() as folder:
+        source, home = Path(folder) / "source", Path(folder).resolve() / "installed"
+        shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=LITTER)
+        for name in PACKED: shutil.copy(ROOT / name, source)
+        problem = output_of("setup.py", "-q", "sdist", cwd=source)
+        if problem or not (packed := list(source.glob("dist/*.tar.gz"))): return problem or "no sdist was built"
+        problem = output_of("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", home, packed[0])
+        env = os.environ | dict(PYTHONPATH=str(home))
+        return problem or output_of("-c", INSTALLED, home, cwd=folder, env=env)
+
+
 def check_readme():
     "README.md is what nbs/index.ipynb and the folders make, and its links lead somewhere."
     return output_of(TOOLS / "site" / "readme.py", "--check")
@@ -129,7 +151,8 @@ def check_examples():
 
 CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
-    "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
+    "light imports": check_light_imports, "package": check_package, "documentation": check_documentation,
+    "commands": check_commands,
     "hub": check_hub, "examples": check_examples, "damage": check_damage,
     "kills": check_kills, "devices": check_devices,
 }

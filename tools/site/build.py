@@ -22,6 +22,8 @@ from execnb.nbio import mk_cell, read_nb, write_nb
 from nbdev.process import extract_directives
 
 import api
+import llms
+from gallery import gallery
 from links import check_site
 from text import BLOB, markdown, project_pages
 
@@ -143,7 +145,7 @@ def overview(mods, names):
 def contents():
     "The table of contents for the front page: the chapters in order, then what belongs to none."
     groups = {readable(folder): [page_of(path) for path in paths] for folder, paths in chapters().items()}
-    groups["Reference"] = ["names", *project_pages().values()]
+    groups["Reference"] = ["gallery", "names", *project_pages().values()]
     shown = dict(hidden="", maxdepth=1)
     return "\n\n".join(api.directive("toctree", "", dict(caption=caption, **shown), "\n".join(found))
                        for caption, found in groups.items())
@@ -167,6 +169,7 @@ def write_pages():
         text = markdown(path.read_text(encoding="utf8"), names, folder=path.parent)
         (WORK / f"{page}.md").write_text(text, encoding="utf8")
     (WORK / "names.md").write_text(overview(mods, names), encoding="utf8")
+    (WORK / "gallery.md").write_text(gallery(figure), encoding="utf8")
     front = read_nb(WORK / "index.ipynb")
     front.cells.append(mk_cell(contents(), "markdown"))
     write_nb(front, WORK / "index.ipynb")
@@ -196,6 +199,8 @@ def build():
     sphinx = [sys.executable, "-m", "sphinx", *strict, "-c", HERE, "-d", WORK.parent / "doctrees", WORK, SITE]
     problems = subprocess.run(sphinx).returncode
     copy_images(images, SITE)  # for <picture> and other HTML of the notebooks
+    shutil.copy(HERE / "404.html", SITE)
+    llms.write(SITE, mods)
     for leftover in (SITE / "_static").rglob("*.html"): leftover.unlink()  # the theme's own templates
     if problems: sys.exit("Sphinx found the problems above; the site was built as far as it could be.")
     return mods
