@@ -1,7 +1,7 @@
 """The chapters and their notebooks, read from the folders. Every tool asks here, so no list of them is kept anywhere.
 
 A chapter is a folder `nbs/N_name` and the package `w2s_nb/name`. The notebook `nbs/N_name/NN_x.ipynb` becomes the
-module `w2s_nb/name/x.py` if it exports anything, and the page `name/x.html` of the site.
+module `w2s_nb/name/x.py` if it exports anything, and the page `N_name/NN_x.html` of the site.
 """
 import json
 import os
@@ -39,14 +39,14 @@ def readable(folder):
     return re.sub(r"^\d+_", "", folder).replace("_", " ").capitalize()
 
 
-def without_numbers(path):
-    "The address of a page from the path of a notebook: `../3_learning/30_losses` -> `../learning/losses`."
-    return "/".join(re.sub(r"^\d+[a-z]?_", "", part) for part in path.split("/"))
-
-
 def page_of(path):
-    "The page of a notebook: `learning/losses`."
-    return without_numbers(Path(path).relative_to(NBS).with_suffix("").as_posix())
+    "The page of a notebook, which has its name: `3_learning/30_losses`."
+    return Path(path).relative_to(NBS).with_suffix("").as_posix()
+
+
+def place_of(path):
+    "The module that a notebook in this place exports, if it exports any: `learning.losses`."
+    return ".".join(re.sub(r"^\d+[a-z]?_", "", part) for part in page_of(path).split("/"))
 
 
 def module_names():

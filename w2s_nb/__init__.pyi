@@ -41,5 +41,6 @@ from .results.failures import failed_runs as failed_runs
 from .results.failures import seed_table as seed_table
 from .results.tables import save_table as save_table
 from .results.drawing import save_figure as save_figure
+from .commands.sharing import push_to_hub as push_to_hub
 
 __version__: str

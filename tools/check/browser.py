@@ -29,12 +29,12 @@ SITE, SHOTS = ROOT / "_docs", ROOT / "_proc" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-API, FIGURE = "learning/losses.html", "studies/main_results.html"
-TUTORIAL = "start/reading_pgr.html"
-CLEAR = "learning/training.html"  # its figures have no ground of their own
-PICTURED = ["index.html", "start/tour.html", "start/cookbook.html", "start/reading_pgr.html", "learning/losses.html",
-            "runs/config.html", "runs/runs.html", "results/figures.html", "studies/main_results.html",
-            "studies/paper.html", "docs/glossary.html"]
+API, FIGURE = "3_learning/30_losses.html", "9_studies/97_main_results.html"
+TUTORIAL = "0_start/05_reading_pgr.html"
+CLEAR = "3_learning/32_training.html"  # its figures have no ground of their own
+PICTURED = ["index.html", "gallery.html", "404.html", "0_start/00_tour.html", "0_start/06_cookbook.html", TUTORIAL, API,
+            "5_runs/50_config.html", "5_runs/53_runs.html", "6_results/65_transfer.html", "6_results/67_figures.html",
+            FIGURE, "9_studies/99_paper.html", "docs/glossary.html"]
 LOOKS = dict(light=dict(color_scheme="light"), dark=dict(color_scheme="dark"),
              phone=dict(viewport=dict(width=390, height=844), is_mobile=True))
 IN_LAB = ["1_data/11_text_world.ipynb", "5_runs/53_runs.ipynb", "9_studies/97_main_results.ipynb"]

@@ -15,13 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from chapters import PACKAGE, ROOT, module_names, module_of, notebooks, page_of, settings
+from chapters import PACKAGE, ROOT, module_names, module_of, notebooks, place_of, settings
 from notebooks import run_all
 from rules import RULES
 
 TOOLS, CPUS = ROOT / "tools", os.cpu_count() or 1
 HEAVY = ("transformers", "timm", "torchvision")  # what tables and figures need not load
 SOURCE = ("settings.ini", "setup.py", "pyproject.toml")
+PACKED = (*SOURCE, "MANIFEST.in", "README.md", "LICENSE", "CITATION.cff")
+INSTALLED = """import sys, warnings; warnings.simplefilter("ignore")
+import w2s_nb
+from w2s_nb import MICRO_LADDER, RunConfig, predict, train_run
+assert w2s_nb.__file__.startswith(sys.argv[1]), w2s_nb.__file__
+assert all(getattr(w2s_nb, name) for name in w2s_nb.__all__)
+run = train_run(RunConfig("micro-grammar", next(iter(MICRO_LADDER)), n_docs=200, n_test_docs=100), "results")
+assert len(predict(run, ["the soup was good"])) == 1
+"""
 LITTER = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
 
@@ -67,7 +76,7 @@ def check_export():
     exported = {module_of(path): path for path in notebooks()}
     problems = [f"w2s_nb.{name} has no notebook" for name in module_names() if name not in exported]
     for name, path in exported.items():
-        place = page_of(path).replace("/", ".")
+        place = place_of(path)
         if name and name != place: problems.append(f"{path.relative_to(ROOT)} exports {name}, not {place}")
     with tempfile.TemporaryDirectory() as folder:
         for name in SOURCE: shutil.copy(ROOT / name, folder)
@@ -90,6 +99,19 @@ def check_commands():
     if wrong.returncode != 2 or len(wrong.stderr.strip().splitlines()) != 1:
         problems.append(f"wrong input: status {wrong.returncode}, {wrong.stderr}")
     return "\n".join(problems)
+
+
+def check_package():
+    "An sdist is built, a wheel from it, and the wheel alone, elsewhere, imports every name, trains and predicts."
+    with tempfile.TemporaryDirectory() as folder:
+        source, home = Path(folder) / "source", Path(folder).resolve() / "installed"
+        shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=LITTER)
+        for name in PACKED: shutil.copy(ROOT / name, source)
+        problem = output_of("setup.py", "-q", "sdist", cwd=source)
+        if problem or not (packed := list(source.glob("dist/*.tar.gz"))): return problem or "no sdist was built"
+        problem = output_of("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", home, packed[0])
+        env = os.environ | dict(PYTHONPATH=str(home))
+        return problem or output_of("-c", INSTALLED, home, cwd=folder, env=env)
 
 
 def check_readme():
@@ -129,7 +151,8 @@ def check_examples():
 
 CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
-    "light imports": check_light_imports, "documentation": check_documentation, "commands": check_commands,
+    "light imports": check_light_imports, "package": check_package, "documentation": check_documentation,
+    "commands": check_commands,
     "hub": check_hub, "examples": check_examples, "damage": check_damage,
     "kills": check_kills, "devices": check_devices,
 }

@@ -22,6 +22,8 @@ from execnb.nbio import mk_cell, read_nb, write_nb
 from nbdev.process import extract_directives
 
 import api
+import llms
+from gallery import gallery
 from links import check_site
 from text import BLOB, markdown, project_pages
 
@@ -122,12 +124,16 @@ def prepare(path, mods, names):
     return page
 
 
+def module_pages():
+    "The page of every module in reading order: {`learning.losses`: `3_learning/30_losses`}."
+    return {module: page_of(path) for path in notebooks() if (module := module_of(path))}
+
+
 def overview(mods, names):
     "A page that lists every exported name with its first sentence; a search leads to the pages themselves."
     lines = ["---", "nosearch: true", "---", "# All names", "",
              "Everything the package exports, module by module in reading order.", ""]
-    for module in filter(None, map(module_of, notebooks())):
-        page = module.replace(".", "/")
+    for module, page in module_pages().items():
         lines += [f"## [w2s_nb.{module}]({page}.ipynb)", "", "| name | what it is |", "| --- | --- |"]
         for name in mods[module].__all__:
             said = api.said(mods[module], name).split("\n")[0].replace("|", "\\|")
@@ -139,7 +145,7 @@ def overview(mods, names):
 def contents():
     "The table of contents for the front page: the chapters in order, then what belongs to none."
     groups = {readable(folder): [page_of(path) for path in paths] for folder, paths in chapters().items()}
-    groups["Reference"] = ["names", *project_pages().values()]
+    groups["Reference"] = ["gallery", "names", *project_pages().values()]
     shown = dict(hidden="", maxdepth=1)
     return "\n\n".join(api.directive("toctree", "", dict(caption=caption, **shown), "\n".join(found))
                        for caption, found in groups.items())
@@ -155,7 +161,7 @@ def copy_images(images, folder):
 def write_pages():
     "Write everything that Sphinx reads; return the modules, for the checks."
     mods = api.modules()
-    pages = {f"w2s_nb.{name}": f"module:{name.replace('.', '/')}" for name in mods}
+    pages = {f"w2s_nb.{name}": f"module:{page}" for name, page in module_pages().items()}
     names = api.known_names(mods) | pages
     for path in notebooks(): prepare(path, mods, names)
     for path, page in project_pages().items():
@@ -163,6 +169,7 @@ def write_pages():
         text = markdown(path.read_text(encoding="utf8"), names, folder=path.parent)
         (WORK / f"{page}.md").write_text(text, encoding="utf8")
     (WORK / "names.md").write_text(overview(mods, names), encoding="utf8")
+    (WORK / "gallery.md").write_text(gallery(figure), encoding="utf8")
     front = read_nb(WORK / "index.ipynb")
     front.cells.append(mk_cell(contents(), "markdown"))
     write_nb(front, WORK / "index.ipynb")
@@ -192,6 +199,8 @@ def build():
     sphinx = [sys.executable, "-m", "sphinx", *strict, "-c", HERE, "-d", WORK.parent / "doctrees", WORK, SITE]
     problems = subprocess.run(sphinx).returncode
     copy_images(images, SITE)  # for <picture> and other HTML of the notebooks
+    shutil.copy(HERE / "404.html", SITE)
+    llms.write(SITE, mods)
     for leftover in (SITE / "_static").rglob("*.html"): leftover.unlink()  # the theme's own templates
     if problems: sys.exit("Sphinx found the problems above; the site was built as far as it could be.")
     return mods

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import api
+import llms
 
 NO_LOAD = {"canonical", "index", "search", "next", "prev", "author", "license"}  # a <link> of this kind loads nothing
 LOADING = ("script", "img", "iframe", "source", "audio", "video", "embed")
@@ -62,6 +63,7 @@ def check_site(site, mods):
     problems = {
         "broken links": broken,
         "outside requests": outside_requests(site, pages),
+        "addresses in llms.txt without a page": llms.without_page(site),
         "names without an entry": [n for n in names if n not in ids],
         "names without comments": api.undocumented(mods),
     }

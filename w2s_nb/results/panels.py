@@ -63,12 +63,19 @@ def _page_of(titles, of, right, legend):
     return fig, below, (of.width - fig.layout.margin.l - right - (of.cols - 1) * gap) / of.cols
 
 
-def _draw_panel(fig, points, at, names, looks, styles, of):
+def _tints(curves, methods, theme):
+    "Color tells supervisors apart; where there is one, it tells methods apart: {method: color}, else empty."
+    colored = [curve for curve in curves if not curve.endswith(TRUTH)]
+    return supervisor_colors(methods, theme) if len(colored) == 1 < len(methods) else {}
+
+
+def _draw_panel(fig, points, at, names, looks, styles, tints, of):
     "The curves of one panel."
     lines = points.groupby(["curve", "method", *(["line"] if "line" in points else [])], sort=False, dropna=False)
     bars = bool(set(points.panel) & set(of.bars))
     for (curve, method, *_), line in lines:
         (color, width), (dash, marker) = looks[curve], styles.get(method, ("solid", "circle"))
+        if not curve.endswith(TRUTH): color = tints.get(method, color)
         look = Look(color, dash, marker if of.markers else "", width)
         add_curve(fig, line.sort_values("x"), names[curve], look, at, bars, band_shade(len(lines)))
 
@@ -106,22 +113,23 @@ def draw_points(
     of = Panels(**panels)
     titles, methods = list(dict.fromkeys(points.panel)), list(dict.fromkeys(points.method.dropna()))
     names, looks, styles = short_names(curves, 34), _looks(curves, of.theme), method_styles(methods)
+    tints, text = _tints(curves, methods, of.theme), THEMES[of.theme].text
     right = max(110, text_width([*names.values(), *methods, color_title, method_title]) + 62)
     lines = len(curves) + 1 + (len(methods) + 1) * (len(methods) > 1)
     fig, below, pixels = _page_of(titles, of, right, LINE * lines)
     for i, panel in enumerate(titles):
         mine = points[points.panel == panel]
         if panel in of.bars: mine = _apart(mine, points)
-        _draw_panel(fig, mine, (i // of.cols + 1, i % of.cols + 1), names, looks, styles, of)
+        _draw_panel(fig, mine, (i // of.cols + 1, i % of.cols + 1), names, looks, styles, tints, of)
         _label_panel(fig, i, titles, pixels, below, of)
     if of.x_title and of.cols > 1:                                                          # one title for all columns
         fig.add_annotation(x=0.5, xref="paper", y=0, yref="paper", yshift=8 - below, yanchor="bottom", text=of.x_title,
                            showarrow=False, font_size=12)
     if of.shared_y: fig.update_yaxes(matches="y")
-    add_legend(fig, color_title, {names[c]: Look(color, marker="", width=width) for c, (color, width) in looks.items()})
+    entries = {c: text if tints and not c.endswith(TRUTH) else color for c, (color, _) in looks.items()}
+    add_legend(fig, color_title, {names[c]: Look(entries[c], marker="", width=width) for c, (_, width) in looks.items()})
     if len(methods) > 1:
-        text = THEMES[of.theme].text
-        add_legend(fig, method_title, {m: Look(text, *styles[m]) for m in methods}, switches=False)
+        add_legend(fig, method_title, {m: Look(tints.get(m, text), *styles[m]) for m in methods}, switches=False)
     return fig
 
 # %% ../../nbs/6_results/66_panels.ipynb #4a44dc15

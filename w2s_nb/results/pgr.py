@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['pair_columns', 'pgr_estimates', 'pgr_table', 'median_pgr_table', 'method_rows', 'pairs_of_both', 'compare_methods',
-           'pgr_by_way', 'interval_text', 'compact']
+           'pgr_by_way', 'compact', 'interval_text']
 
 # %% ../../nbs/6_results/63_pgr.ipynb #d4735e3a
 import warnings
@@ -15,13 +15,15 @@ import pandas as pd
 from ..data.runtime import ConfigError, check_choice
 from ..measuring.evaluation import Estimate
 from ..measuring.comparisons import verdicts
-from ..measuring.intervals import (accuracy_interval, ends_text, median_over_tasks, median_pgr, paired_difference,
+from ..measuring.intervals import (accuracy_interval, median_over_tasks, median_pgr, paired_difference,
                                         pgr_from_accuracies, pgr_pairs, PGR)
 from .collect import answers_of, as_table
 from .found import Answers
-from .tables import (SETTINGS, as_value, cell_key, chain_text, goes_without_saying, short_names,
-                                   value_text, varying)
+from .tables import SETTINGS, as_value, cell_key, compact, interval_text, method_names, value_text, varying
 from ..runs.config import ROW_SETTINGS
+
+# tables for reading can be imported from here
+_all_ = ["compact", "interval_text"]
 
 # %% ../../nbs/6_results/63_pgr.ipynb #pa1r0001
 def pair_columns(
@@ -199,8 +201,12 @@ def median_pgr_table(
 def method_rows(
     estimates: list,      # of `pgr_estimates`
     method: str | dict,   # a loss, or columns with the values that they must have
+    named: bool = False,  # a text is a method's name, as figures show it: "xent, stop=weak"
 ) -> list[int]:
     "Which estimates are of a method."
+    if isinstance(method, str) and named:
+        names = method_names(pd.DataFrame([pair for pair, *_ in estimates])) if estimates else []
+        return [i for i, name in enumerate(names) if name == method]
     wanted = method if isinstance(method, dict) else dict(loss=method)
     for column in wanted: check_choice("column that makes a method", column, list(estimates[0][0]) if estimates else [])
     return [i for i, (pair, *_) in enumerate(estimates) if all(pair[c] == as_value(v) for c, v in wanted.items())]
@@ -231,7 +237,7 @@ def pairs_of_both(
 # %% ../../nbs/6_results/63_pgr.ipynb #c0mpare1
 def compare_methods(
     table="results",             # of `results_table`, or what that accepts
-    a: str | dict = "logconf",   # a loss, or the columns that make a method: dict(loss="xent", stop="weak")
+    a: str | dict = "logconf",   # a loss, a method's name ("xent, stop=weak"), or its columns: dict(stop="weak")
     b: str | dict = "xent",      # another, on the same pairs
     keep: str = "defined",       # which pairs, as in `median_pgr_table`
     adjust: str = "holm",        # verdicts for the number of rows, as in `verdicts`; "none": each by itself
@@ -243,7 +249,9 @@ def compare_methods(
     "Median over pairs of the paired difference PGR(a) − PGR(b) and a verdict, one row a task."
     table = as_table(table, ceiling)
     estimates = pgr_estimates(table, n_boot, seed, level)
-    picks = [set(method_rows(estimates, method)) for method in (a, b)]
+    losses = {pair["loss"] for pair, *_ in estimates}
+    named = any(isinstance(method, str) and method not in losses for method in (a, b))
+    picks = [set(method_rows(estimates, method, named)) for method in (a, b)]
     shared = _columns_within(estimates, picks, ["loss", *varying(table)])
     groups = pairs_of_both(estimates, picks, shared)
     rows, differences = [], []
@@ -256,9 +264,9 @@ def compare_methods(
         rows.append(dict(task=task, method=as_value(a), minus=as_value(b)) | dict(zip(shared, how))
                     | dict(difference=e.value, low=e.low, high=e.high, n_pairs=len(both), n_defined=e.n, n_seeds=seeds))
     if not rows:
-        losses = ", ".join(dict.fromkeys(pair["loss"] for pair, *_ in estimates))
+        known = "; ".join(dict.fromkeys(method_names(table[table.teacher.notna()])))
         raise ConfigError(f"No pair was trained with both {a!r} and {b!r}: methods are compared on the same pairs. "
-                          f"Run the missing one; there are students with {losses}.")
+                          f"Run the missing one; there are the methods {known}.")
     return pd.DataFrame(rows).join(verdicts(differences, adjust, level))
 
 # %% ../../nbs/6_results/63_pgr.ipynb #byway001
@@ -289,85 +297,3 @@ def pgr_by_way(
             rows.append(dict(task=task, way=way, pgr=p.value, low=p.low, high=p.high, n_seeds=p.n_seeds,
                              n_rows=p.n_rows, more=more.value, more_low=more.low, more_high=more.high))
     return pd.DataFrame(rows)
-
-# %% ../../nbs/6_results/63_pgr.ipynb #5f9c4ab0
-def interval_text(
-    value: float,       # NaN: undefined
-    low: float,         # end of its interval; NaN: not known; -inf: unbounded
-    high: float,        # the other end
-    digits: int = 2,    # after the point
-    n_seeds: int | None = None,  # 1: the interval is marked as rows only
-) -> str:
-    "An estimate with its interval, for reading."
-    if np.isnan(value): return "undefined"
-    shown = f"{round(float(value), digits) + 0.0:.{digits}f}"                           # no "-0.00"
-    if np.isnan(low): return f"{shown} (no interval)"
-    return f"{shown} ({ends_text(low, high, digits)}{', rows only' if n_seeds == 1 else ''})"
-
-
-def _pm(value, se=np.nan, digits=3):
-    if pd.isna(value): return ""
-    return f"{value:.{digits}f}" + (f" ± {se:.{digits}f}" if pd.notna(se) else "")
-
-# %% ../../nbs/6_results/63_pgr.ipynb #c0mpact1
-def _varied(table):
-    "Settings that vary in the table, as text; empty where they are the usual ones."
-    columns = varying(table) if "path" in table else [c for c in SETTINGS if c in table and table[c].nunique() > 1]
-    return {c: ["" if goes_without_saying(c, v) else value_text(v) for v in table[c]] for c in columns}
-
-
-def _accuracy_texts(table, intervals):
-    "Accuracies of the three, alone or with their intervals and the agreement."
-    if not intervals: return {f"{side} accuracy": table[f"{side}_accuracy"].map(_pm) for side in _SIDES}
-    return {f"{side} accuracy": _with_ends(table, f"{side}_accuracy", side, 3) for side in _SIDES} | dict(
-        agreement=_with_ends(table, "agreement", "agreement", 3))
-
-
-def _with_ends(table, value, of, digits):
-    "A column with its interval; of one seed it is for rows only."
-    seeds = table.get("n_seeds", pd.Series(None, table.index, dtype=object))
-    ends = [table[f"{of}_{end}" if f"{of}_{end}" in table else end] for end in ("low", "high")]
-    return [interval_text(v, low, high, digits, n) for v, low, high, n in zip(table[value], *ends, seeds)]
-
-
-def _estimate_text(table):
-    "The column of the table's estimate."
-    for name, title in dict(median="median PGR", difference="PGR difference", pgr="PGR").items():
-        if name in table: return {title: _with_ends(table, name, name, 2)}
-    return {}
-
-
-def _compact_runs(t):
-    "Runs for reading."
-    names = short_names([*t.model, *(m for chain in t.chain for m in chain)])
-    learned = [chain_text(*of, names) or "ground truth" for of in zip(t.chain, t.chain_losses)]
-    measures = {c.replace("_", " "): [_pm(v, s) for v, s in zip(t[c], t[f"{c}_se"])]
-                for c in ("auroc", "calibration_error", "agreement") if t[c].notna().any()}
-    shown = {"task": t.task, "model": t.model.map(names), "learned from": learned, "loss": t.loss} | _varied(t)
-    shown |= dict(seed=t.seed, n=t.n.astype("Int64"), accuracy=[_pm(*of) for of in zip(t.accuracy, t.se)]) | measures
-    return pd.DataFrame(shown | dict(weak=t.weak_accuracy.map(_pm), ceiling=t.ceiling_accuracy.map(_pm),
-                                     PGR=[_pm(v, digits=2) for v in t.pgr]))
-
-# %% ../../nbs/6_results/63_pgr.ipynb #c0mpact2
-def compact(
-    table: pd.DataFrame,      # of `results_table`, `pgr_table`, `median_pgr_table` or `compare_methods`
-    intervals: bool = False,  # of a table of pairs: accuracies with their intervals, and agreement with the supervisor
-) -> pd.DataFrame:
-    "The table for reading: the columns that matter, with uncertainties, as text."
-    if "path" in table: return _compact_runs(table)
-    shown = {"task": table.task}
-    if "chain" in table:
-        names = short_names([m for chain in table.chain for m in chain] + list(table.strong))
-        shown["supervisor"] = [chain_text(*of, names) for of in zip(table.chain, table.chain_losses)]
-        shown["student"] = table.strong.map(names)
-    if "method" in table:
-        shown["methods"] = [f"{value_text(a)} − {value_text(b)}" for a, b in zip(table.method, table.minus)]
-    if "loss" in table: shown["loss"] = table.loss
-    shown |= _varied(table)
-    if "gap" in table: shown |= _accuracy_texts(table, intervals)
-    if "gap" in table: shown["gap"] = _with_ends(table, "gap", "gap", 3)
-    shown |= _estimate_text(table)
-    shown |= {c: table[c] for c in ("verdict",) if c in table}
-    shown |= {c.removeprefix("n_"): table[c].astype("Int64") for c in table if c[:2] == "n_"}
-    if "reason" in table and table.reason.any(): shown["undefined because"] = table.reason
-    return pd.DataFrame(shown)

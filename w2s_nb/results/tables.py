@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DEFAULTS', 'SETTINGS', 'TABLE_FILES', 'as_value', 'settings_of', 'varying', 'cell_key', 'value_text', 'chain_text',
-           'short_names', 'goes_without_saying', 'setting_texts', 'method_names', 'restored', 'read_table',
-           'kept_table', 'save_table']
+           'short_names', 'goes_without_saying', 'setting_texts', 'method_names', 'interval_text', 'compact',
+           'restored', 'read_table', 'kept_table', 'markdown_table', 'for_page', 'save_table']
 
 # %% ../../nbs/6_results/60_tables.ipynb #d4735e3a
 import json
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.runtime import ConfigError, check_choice
+from ..measuring.intervals import ends_text
 from ..runs.config import ROW_SETTINGS, RunConfig, default_of
 
 # %% ../../nbs/6_results/60_tables.ipynb #va1ue001
@@ -143,6 +144,89 @@ def method_names(
     names = [f"{loss}, {text}" if text else loss for loss, text in zip(table.loss, setting_texts(table, columns))]
     return pd.Series(names, table.index, dtype=object)
 
+# %% ../../nbs/6_results/60_tables.ipynb #5f9c4ab0
+def interval_text(
+    value: float,       # NaN: undefined
+    low: float,         # end of its interval; NaN: not known; -inf: unbounded
+    high: float,        # the other end
+    digits: int = 2,    # after the point
+    n_seeds: int | None = None,  # 1: the interval is marked as rows only
+) -> str:
+    "An estimate with its interval, for reading."
+    if np.isnan(value): return "undefined"
+    shown = f"{round(float(value), digits) + 0.0:.{digits}f}"                           # no "-0.00"
+    if np.isnan(low): return f"{shown} (no interval)"
+    return f"{shown} ({ends_text(low, high, digits)}{', rows only' if n_seeds == 1 else ''})"
+
+
+def _pm(value, se=np.nan, digits=3):
+    if pd.isna(value): return ""
+    return f"{value:.{digits}f}" + (f" ± {se:.{digits}f}" if pd.notna(se) else "")
+
+# %% ../../nbs/6_results/60_tables.ipynb #c0mpact1
+def _varied(table):
+    "Settings that vary in the table, as text; empty where they are the usual ones."
+    columns = varying(table) if "seed" in table else [c for c in SETTINGS if c in table and table[c].nunique() > 1]
+    return {c: ["" if goes_without_saying(c, v) else value_text(v) for v in table[c]] for c in columns}
+
+
+def _accuracy_texts(table, intervals):
+    "Accuracies of the three, alone or with their intervals and the agreement."
+    sides = ("weak", "student", "ceiling")
+    if not intervals: return {f"{side} accuracy": table[f"{side}_accuracy"].map(_pm) for side in sides}
+    return {f"{side} accuracy": _with_ends(table, f"{side}_accuracy", side, 3) for side in sides} | dict(
+        agreement=_with_ends(table, "agreement", "agreement", 3))
+
+
+def _with_ends(table, value, of, digits):
+    "A column with its interval; of one seed it is for rows only."
+    seeds = table.get("n_seeds", pd.Series(None, table.index, dtype=object))
+    ends = [table[f"{of}_{end}" if f"{of}_{end}" in table else end] for end in ("low", "high")]
+    return [interval_text(v, low, high, digits, n) for v, low, high, n in zip(table[value], *ends, seeds)]
+
+
+def _estimate_text(table):
+    "The column of the table's estimate."
+    for name, title in dict(median="median PGR", difference="PGR difference", pgr="PGR").items():
+        if name in table: return {title: _with_ends(table, name, name, 2)}
+    return {}
+
+
+def _compact_runs(t):
+    "Runs for reading."
+    names = short_names([*t.model, *(m for chain in t.chain for m in chain)])
+    learned = [chain_text(*of, names) or "ground truth" for of in zip(t.chain, t.chain_losses)]
+    measures = {c.replace("_", " "): [_pm(v, s) for v, s in zip(t[c], t[f"{c}_se"])]
+                for c in ("auroc", "calibration_error", "agreement") if c in t and t[c].notna().any()}
+    shown = {"task": t.task, "model": t.model.map(names), "learned from": learned, "loss": t.loss} | _varied(t)
+    shown |= dict(seed=t.seed, n=t.n.astype("Int64"), accuracy=[_pm(*of) for of in zip(t.accuracy, t.se)]) | measures
+    return pd.DataFrame(shown | dict(weak=t.weak_accuracy.map(_pm), ceiling=t.ceiling_accuracy.map(_pm),
+                                     PGR=[_pm(v, digits=2) for v in t.pgr]))
+
+# %% ../../nbs/6_results/60_tables.ipynb #c0mpact2
+def compact(
+    table: pd.DataFrame,      # of `results_table`, `pgr_table`, `median_pgr_table` or `compare_methods`
+    intervals: bool = False,  # of a table of pairs: accuracies with their intervals, and agreement with the supervisor
+) -> pd.DataFrame:
+    "The table for reading: the columns that matter, with uncertainties, as text."
+    if "strong" not in table and {"model", "seed"} <= set(table): return _compact_runs(table)
+    shown = {"task": table.task}
+    if "chain" in table:
+        names = short_names([m for chain in table.chain for m in chain] + list(table.strong))
+        shown["supervisor"] = [chain_text(*of, names) for of in zip(table.chain, table.chain_losses)]
+        shown["student"] = table.strong.map(names)
+    if "method" in table:
+        shown["methods"] = [f"{value_text(a)} − {value_text(b)}" for a, b in zip(table.method, table.minus)]
+    if "loss" in table: shown["loss"] = table.loss
+    shown |= _varied(table)
+    if "gap" in table: shown |= _accuracy_texts(table, intervals)
+    if "gap" in table: shown["gap"] = _with_ends(table, "gap", "gap", 3)
+    shown |= _estimate_text(table)
+    shown |= {c: table[c] for c in ("verdict",) if c in table}
+    shown |= {c.removeprefix("n_"): table[c].astype("Int64") for c in table if c[:2] == "n_"}
+    if "reason" in table and table.reason.any(): shown["undefined because"] = table.reason
+    return pd.DataFrame(shown)
+
 # %% ../../nbs/6_results/60_tables.ipynb #f11es001
 def _listed(value): return tuple(map(_listed, value)) if isinstance(value, list) else value
 
@@ -197,6 +281,10 @@ TABLE_FILES = (".csv", ".parquet", ".md", ".tex")
 _LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
           "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "→": r"$\to$", "−": "$-$",
           "…": r"\dots{}"}
+#: smaller where it is wider than its column or page
+_FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+#: columns by which a table of runs, of pairs, of medians or of differences is known
+_OURS = ({"model", "chain", "seed", "weak_accuracy"}, {"chain", "gap"}, {"task", "median", "n_pairs"}, {"minus", "difference"})
 
 
 def _texts(table, digits):
@@ -209,24 +297,44 @@ def _texts(table, digits):
     return [names, *([text(*cell) for cell in zip(names, row)] for row in table.itertuples(index=False, name=None))]
 
 
-def _markdown(table, digits):
+def markdown_table(
+    table: pd.DataFrame,  # any table
+    digits: int = 3,      # of numbers
+) -> str:
+    "The table in Markdown."
     header, *rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in _texts(table, digits)]
     rule = ["---:" if pd.api.types.is_numeric_dtype(t) else "---" for t in table.dtypes]
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows]) + "\n"
 
 
-def _latex(table, digits):
+def _latex(table, digits, note=""):
     rows = [["".join(_LATEX.get(ch, ch) for ch in cell) for cell in row] for row in _texts(table, digits)]
     header, *body = ["    " + " & ".join(row) + r" \\" for row in rows]
     columns = "".join("r" if pd.api.types.is_numeric_dtype(t) else "l" for t in table.dtypes)
-    return "\n".join([r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{columns}}}", r"    \toprule", header,
-                      r"    \midrule", *body, r"    \bottomrule", r"\end{tabular}", ""])
+    note = "".join(_LATEX.get(ch, ch) for ch in note)
+    below = [rf"    \multicolumn{{{len(table.columns)}}}{{@{{}}l}}{{\footnotesize {note}}} \\"] if note else []
+    return "\n".join([r"% needs \usepackage{booktabs,graphicx}", _FITTED, rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+                      r"    \toprule", header, r"    \midrule", *body, r"    \bottomrule", *below,
+                      r"\end{tabular}}", ""])
+
+# %% ../../nbs/6_results/60_tables.ipynb #e29c9c17
+def for_page(
+    table: pd.DataFrame,  # any table
+) -> tuple[pd.DataFrame, str]:
+    "A table of this package as `compact` shows it, without what is the same in every row; and a line that says that."
+    if not any(names <= set(table) for names in _OURS): return table, ""
+    table = compact(table)
+    texts = table.astype(str).replace("<NA>", "")
+    same = [c for c in table if len(table) > 1 and texts[c].nunique() == 1]
+    said = ", ".join(f"{c} {texts[c].iloc[0]}" for c in same if texts[c].iloc[0])
+    return table.drop(columns=same), f"In all rows: {said}." if said else ""
 
 # %% ../../nbs/6_results/60_tables.ipynb #e29c9c18
 def save_table(
-    table: pd.DataFrame,  # any table of this package
+    table: pd.DataFrame,  # any table
     path: str | Path,     # its ending names the format: .csv, .parquet, .md or .tex
     digits: int = 3,      # of numbers in Markdown and LaTeX
+    whole: bool = False,  # all columns in Markdown and LaTeX too
 ) -> Path:
     "Write a table; an existing file is replaced. `read_table` reads CSV and Parquet."
     path = Path(path)
@@ -234,5 +342,8 @@ def save_table(
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".csv": _for_file(table).to_csv(path, index=False)
     elif kind == ".parquet": _for_file(table).to_parquet(path, index=False)
-    else: path.write_text((_markdown if kind == ".md" else _latex)(table, digits), encoding="utf-8")
+    else:
+        shown, note = (table, "") if whole else for_page(table)
+        made = _latex(shown, digits, note) if kind == ".tex" else markdown_table(shown, digits)
+        path.write_text(made + (f"\n{note}\n" if note and kind == ".md" else ""), encoding="utf-8")
     return path

@@ -9,6 +9,7 @@ __all__ = ['TRUTH', 'APART', 'for_drawing', 'of_tasks', 'model_order', 'curve_or
 # %% ../../nbs/6_results/65_transfer.ipynb #d4735e3a
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,12 @@ import plotly.graph_objects as go
 
 from ..data.runtime import ConfigError, check_choice
 from ..models.checkpoints import by_number
-from .collect import as_table
+from .collect import METHOD_FIELDS, as_table
 from .drawing import (LINE, NAIVE, THEMES, Look, add_curve, add_legend, band_shade, label_ticks,
                                     method_styles, new_page, supervisor_colors, text_width)
 from .pgr import interval_text, median_pgr_table
 from .tables import (SETTINGS, chain_text, goes_without_saying, method_names, setting_texts, short_names,
-                                   value_text)
+                                   value_text, varying)
 
 # %% ../../nbs/6_results/65_transfer.ipynb #n4med001
 TRUTH = "ground truth"
@@ -122,18 +123,21 @@ def config_text(
 
 # %% ../../nbs/6_results/65_transfer.ipynb #0b918943
 def _panels(table, task=None):
-    "(title, students, ground-truth runs) for every task and setting."
-    mine = of_tasks(table, task)
+    "(title, students, ground-truth runs) for every task and for every setting that its ceilings share."
+    mine, varied = of_tasks(table, task), varying(table)
     students, truth = mine[mine.teacher.notna()], mine[mine.teacher.isna() & (mine.loss == NAIVE)]
     ceilings = set(truth.path[truth.path.isin(table.ceiling_path)]) or set(truth.path[truth.train_half == "weak"])
     panels = []
     for name in [task] if isinstance(task, str) else dict.fromkeys(mine.task if task is None else task):
         of_task = students[students.task == name]
-        several = of_task.setting.nunique() > 1
-        for setting in dict.fromkeys(of_task.setting) if len(of_task) else [""]:
-            drawn = of_task[of_task.setting == setting]
+        own = {*METHOD_FIELDS, *(c for d in of_task.ceiling_differs if isinstance(d, tuple) for c in d)}
+        shared = setting_texts(of_task, [c for c in varied if c not in own])
+        of_task = of_task.assign(method=method_names(of_task, [c for c in varied if c in own]))
+        for setting in dict.fromkeys(shared) if len(of_task) else [""]:
+            drawn = of_task[shared == setting]
             used = truth[(truth.task == name) & truth.path.isin(set(drawn.ceiling_path.dropna()) or ceilings)]
-            panels.append((f"{name}, {setting}" if several and setting else name, drawn, used))
+            title = f"{name}, {setting}" if setting and shared.nunique() > 1 else name
+            panels.append((title, drawn, used))
     return panels
 
 
@@ -153,15 +157,16 @@ def _truth_panel(fig, truth, names, theme, panel, pixels):
 def _medians_text(medians, students):
     "The small table beside a panel."
     if not len(students) or not len(medians): return []
-    r = students.iloc[0]
-    rows = medians[(medians.task == r.task) & (medians.setting == r.setting)].to_dict("records")
+    methods = dict(zip(zip(students.loss, students.setting), students.method))
+    mine = medians[medians.task == students.task.iloc[0]].to_dict("records")
+    rows = [r for r in mine if (r["loss"], r["setting"]) in methods]
     lines = ["<b>median PGR</b> (95 % interval)"] if rows else []
     for r in rows:
         pairs = f"{r['n_pairs']} pair{'s' * (r['n_pairs'] != 1)}"
         if r["n_seeds"] == 1: pairs += ", one seed"
         elif r["n_defined"] < r["n_pairs"]: pairs = f"{r['n_defined']} of {pairs} with a defined PGR"
         shown = interval_text(r["median"], r["low"], r["high"], n_seeds=r["n_seeds"])
-        lines += [f"{r['loss']}: {shown}", f"   {pairs}"]
+        lines += [f"{methods[r['loss'], r['setting']]}: {shown}", f"   {pairs}"]
     return lines
 
 # %% ../../nbs/6_results/65_transfer.ipynb #d59eced1
@@ -175,16 +180,18 @@ def _medians(table, tasks):
 def plot_transfer(
     table="results",                          # of `results_table`, or what that accepts
     task: str | Sequence[str] | None = None,  # a task, several, or None: all, one panel each
-    losses: Sequence[str] | None = None,      # which losses; None: all
+    losses: Sequence[str] | None = None,      # which losses or methods; None: all
     ceiling: str | None = None,               # as in `results_table`, where the table is still to be made
     medians: bool = True,                     # the table of median PGRs beside each panel
     theme: str = "light",                     # "light", "dark" or "auto"
     width: float = 900,                       # pixels
 ) -> go.Figure:
-    "Accuracy against the strong model's ground-truth accuracy: a curve a supervisor, band ± standard error."
+    "Accuracy against the strong model's ground-truth accuracy: a curve a supervisor and method, band ± standard error."
     table = as_table(table, ceiling)
-    for loss in losses or (): check_choice("loss of this table", loss, sorted(set(table.loss)))
-    if losses is not None: table = table[table.teacher.isna() | table.loss.isin(losses)]
+    methods = method_names(table)
+    known = sorted({*table.loss, *methods})
+    for name in losses or (): check_choice("loss or method of this table", name, known)
+    if losses is not None: table = table[table.teacher.isna() | table.loss.isin(losses) | methods.isin(losses)]
     table = for_drawing(of_tasks(table, task))
     panels = _panels(table, task)
     students = pd.concat([s for _, s, _ in panels])
@@ -193,32 +200,44 @@ def plot_transfer(
                           "drawn: run a sweep, or choose other tasks.")
     curves = set(students.curve)
     colors = supervisor_colors([c for c in curve_order(table) if c in curves], theme)
-    styles = method_styles(sorted(students.loss.unique(), key=lambda x: (x != NAIVE, x)))
+    styles = method_styles(sorted(students.method.unique(), key=lambda x: (x != NAIVE, x)))
     small = _medians(table, {s.task.iloc[0] for _, s, _ in panels if len(s)}) if medians else []
     notes = [_medians_text(small, s) for _, s, _ in panels]
-    return _draw_transfer(panels, table, colors, styles, notes, theme, width)
+    return _draw_transfer(panels, table, _looks(colors, styles, theme), notes, theme, width)
 
 # %% ../../nbs/6_results/65_transfer.ipynb #3d914f93
-def _draw_transfer(panels, table, colors, styles, notes, theme, width):
+def _looks(colors, styles, theme):
+    "(curve, method) -> look. Color tells supervisors apart; of one supervisor, it tells methods apart."
+    by_method = supervisor_colors(styles, theme) if len(colors) == 1 < len(styles) else {}
+    return {(curve, method): Look(by_method.get(method, color), *style)
+            for curve, color in colors.items() for method, style in styles.items()}
+
+
+def _draw_transfer(panels, table, looks, notes, theme, width):
     "Panels one below the other, the legend and the medians at their right."
     names, order, ink = short_names(table.model), model_order(table), THEMES[theme]
-    right = max(120, text_width([*colors, TRUTH]) + 60, *(text_width(lines, 11) + 20 for lines in notes))
-    legend = LINE * (len(colors) + 2 + (len(styles) + 1) * (len(styles) > 1))
+    curves, methods = (list(dict.fromkeys(key[i] for key in looks)) for i in (0, 1))
+    right = max(120, text_width([*curves, *methods, TRUTH]) + 60, *(text_width(lines, 11) + 20 for lines in notes))
+    legend = LINE * (len(curves) + 2 + (len(methods) + 1) * (len(methods) > 1))
     room = 34 + 14 + int(0.72 * text_width([f"{names[m]} (0.000)" for _, _, t in panels for m in t.model], 11)) + 16
     height = max(300, legend + 15 * len(notes[0]) + 30, *(15 * len(lines) for lines in notes))
     fig = new_page([title for title, *_ in panels], height=height, below=room, right=right, width=width, theme=theme)
     for i, ((_, students, truth), lines) in enumerate(zip(panels, notes), 1):
         place, below = _truth_panel(fig, truth, names, theme, i, width - 68 - right)
-        drawn = students[students.model.isin(place)].groupby(["curve", "loss"], sort=False)
-        for (curve, loss), runs in drawn:
+        drawn = students[students.model.isin(place)].groupby(["curve", "method"], sort=False)
+        for key, runs in drawn:
             means = average(runs, ["model"]).sort_values("model", key=lambda m: m.map(order.index))
             points = means.assign(x=means.model.map(place), y=means.accuracy).sort_values("x")
-            add_curve(fig, points, curve, Look(colors[curve], *styles[loss]), (i, 1), shade=band_shade(len(drawn)))
+            add_curve(fig, points, key[0], looks[key], (i, 1), shade=band_shade(len(drawn)))
         _write_below(fig, i, below, _axis_title(students, truth), lines)
+    one = len(curves) == 1 < len(methods)
     add_legend(fig, "supervisor", {TRUTH: Look(ink.ink, marker="", width=ink.ink_width)}
-               | {curve: Look(color, marker="") for curve, color in colors.items()})
-    if len(styles) > 1:
-        add_legend(fig, "loss", {loss: Look(ink.text, *style) for loss, style in styles.items()}, switches=False)
+               | {curve: Look(ink.text if one else looks[curve, methods[0]].color, marker="") for curve in curves})
+    if len(methods) > 1:
+        title = "loss" if set(methods) <= set(table.loss) else "method"
+        shown = {method: looks[curves[0], method] for method in methods}
+        if not one: shown = {method: replace(look, color=ink.text) for method, look in shown.items()}
+        add_legend(fig, title, shown, switches=False)
     return fig.update_yaxes(title="accuracy")
 
 
@@ -233,7 +252,7 @@ def _write_below(fig, panel, below, title, lines):
 
 def _axis_title(students, truth):
     "What the ceilings were trained on, and what the band is."
-    n = int(students.groupby(["curve", "model", "loss"]).seed.nunique().max()) if len(students) else 1
+    n = int(students.groupby(["curve", "model", "method"]).seed.nunique().max()) if len(students) else 1
     band = "one seed, no band"
     if students.se.notna().any():
         band = f"band: ± standard error {'of the test rows' if students.n.notna().any() else 'as given'}"

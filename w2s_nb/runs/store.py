@@ -22,7 +22,8 @@ import pyarrow as pa
 from datasets import Dataset
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from ..data.files import MANIFEST, check_manifest, clear_disk_errors, write_manifest
+from ..data.files import (MANIFEST, check_manifest, clear_disk_errors, fetched, is_elsewhere,
+                               write_manifest)
 from ..data.runtime import ConfigError, Execution, Recent, html_rows, quiet_hub, slug
 from ..measuring.evaluation import Estimate, Predictions, accuracy
 from .config import Identity, Resolved, config_from_dict
@@ -94,10 +95,10 @@ SUMMARY = "results_summary.json"  # written last: a folder that holds it is a fi
 
 
 def load_run(
-    path: str | Path,  # folder of a stored run
+    path: str | Path,  # folder of a stored run, or its address elsewhere: "hf://datasets/USER/REPO/TASK/RUN"
 ) -> Run:
     "Read a stored run; a `ConfigError` if a file is damaged. Nothing in its files can run code."
-    path = Path(path)
+    path = fetched(path) if is_elsewhere(path) else Path(path)
     if not (path / SUMMARY).is_file():
         raise ConfigError(f"No finished run in {str(path)!r}: a run's folder holds {SUMMARY}. "
                           "Train it, or look for it with results_table.")
