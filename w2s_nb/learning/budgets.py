@@ -73,7 +73,7 @@ def _check_rounds(choose, rounds):
         raise ConfigError(f"mix with choose={choose!r} and rounds={rounds}: only a student's choice changes from round "
                           f"to round, so give rounds=1, or choose={' or '.join(map(repr, _BY_STUDENT))}.")
 
-# %% ../../nbs/3_learning/38_budgets.ipynb #57749d1e
+# %% ../../nbs/3_learning/38_budgets.ipynb #7cbcb712
 def earlier_rounds(
     labels,  # a sequence of names and (name, options) pairs
 ) -> list[tuple]:
@@ -84,7 +84,7 @@ def earlier_rounds(
     if len(mixes) > 1:
         raise ConfigError(f"labels have {len(mixes)} budgets that a student chooses: give one, with more rounds.")
     (i,), rounds = mixes, steps[mixes[0]][1]["rounds"]
-    part = lambda r: ("mix", steps[i][1] | dict(share=steps[i][1]["share"] * r / rounds, rounds=r))
+    part = lambda r: ("mix", steps[i][1] | dict(share=round(steps[i][1]["share"] * r / rounds, 12), rounds=r))
     return [(*steps[:i], *([part(r)] if r else ()), *steps[i + 1:]) for r in range(rounds)]
 
 

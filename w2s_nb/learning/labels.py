@@ -7,8 +7,8 @@ __all__ = ['ERROR_PATTERNS', 'LABELS', 'CONTROLS', 'NEEDS', 'SOURCES', 'NEEDS_OF
            'fit_temperature', 'calibrate', 'keep_above', 'keep_confident', 'drop_contradictions', 'relabel',
            'keep_bulk', 'change_point', 'overlap_rows', 'draw_overlap', 'mean_labels', 'boosting_weights',
            'boosted_labels', 'matched_noise', 'random_labels', 'true_labels', 'difficulty', 'keep_easy', 'random_rows',
-           'register_labels', 'label_options', 'check_labels', 'label_steps', 'labels_text', 'label_needs',
-           'is_control', 'apply_labels', 'LabelSettings']
+           'label_options', 'check_labels', 'label_steps', 'labels_text', 'label_needs', 'is_control', 'apply_labels',
+           'register_labels', 'LabelSettings']
 
 # %% ../../nbs/3_learning/36_labels.ipynb #d4735e3a
 import inspect
@@ -409,24 +409,6 @@ LABEL_RULES = dict(
     by=(lambda v: v in ("knn", "probe"), "'knn' or 'probe'"),
     errors=(lambda v: v in ERROR_PATTERNS, f"one of {', '.join(ERROR_PATTERNS)}"))
 
-# %% ../../nbs/3_learning/36_labels.ipynb #daf778fa
-def register_labels(
-    functions: dict,             # name -> function of (rows, seed, options)
-    needs: dict | None = None,   # name -> the fields of `Labeled` that it needs, names in `SOURCES`
-    needs_of: dict | None = None,  # (option, value) -> a field that a function with this value needs in addition
-    controls: tuple = (),        # names of those that look at the transfer rows' ground truth
-    rules: dict | None = None,   # option -> (test, rule in words); those of `LABEL_RULES` need none
-) -> None:
-    "Make functions on labels known by name: to `RunConfig`, sweeps and commands. A known name is replaced."
-    for name in controls: check_choice("control", name, functions)
-    for fields in (*(needs or {}).values(), tuple((needs_of or {}).values())):
-        for field in fields: check_choice("field of labeled rows", field, SOURCES)
-    LABELS.update(functions)
-    NEEDS.update(needs or {})
-    NEEDS_OF.update(needs_of or {})
-    CONTROLS.update(controls)
-    LABEL_RULES.update(rules or {})
-
 # %% ../../nbs/3_learning/36_labels.ipynb #2fca346d
 def label_options(
     name: str,  # a name in `LABELS`
@@ -522,6 +504,24 @@ def apply_labels(
             order = np.argsort(ids)
             rows = replace(rows, truth=truth[order[np.searchsorted(ids, rows.ids, sorter=order)]])
     return rows
+
+# %% ../../nbs/3_learning/36_labels.ipynb #b29ac423
+def register_labels(
+    functions: dict,             # name -> function of (rows, seed, options)
+    needs: dict | None = None,   # name -> the fields of `Labeled` that it needs, names in `SOURCES`
+    needs_of: dict | None = None,  # (option, value) -> a field that a function with this value needs in addition
+    controls: tuple = (),        # names of those that look at the transfer rows' ground truth
+    rules: dict | None = None,   # option -> (test, rule in words); those of `LABEL_RULES` need none
+) -> None:
+    "Make functions on labels known by name: to `RunConfig`, sweeps and commands. A known name is replaced."
+    for name in controls: check_choice("control", name, functions)
+    for fields in (*(needs or {}).values(), tuple((needs_of or {}).values())):
+        for field in fields: check_choice("field of labeled rows", field, SOURCES)
+    LABELS.update(functions)
+    NEEDS.update(needs or {})
+    NEEDS_OF.update(needs_of or {})
+    CONTROLS.update(controls)
+    LABEL_RULES.update(rules or {})
 
 # %% ../../nbs/3_learning/36_labels.ipynb #l36api15
 @dataclass(frozen=True, kw_only=True)
