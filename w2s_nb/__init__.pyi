@@ -19,6 +19,8 @@ from .measuring.evaluation import Estimate as Estimate
 from .measuring.evaluation import Predictions as Predictions
 from .measuring.evaluation import accuracy as accuracy
 from .measuring.evaluation import agreement as agreement
+from .measuring.evaluation import capa as capa
+from .measuring.evaluation import error_consistency as error_consistency
 from .measuring.evaluation import pgr as pgr
 from .measuring.intervals import accuracy_interval as accuracy_interval
 from .measuring.intervals import pgr_interval as pgr_interval
@@ -29,7 +31,9 @@ from .runs.store import load_run as load_run
 from .runs.use import export_model as export_model
 from .runs.use import predict as predict
 from .runs.runs import train_run as train_run
+from .runs.sweeps import own_runs as own_runs
 from .runs.sweeps import sweep as sweep
+from .results.pgr import compare as compare
 from .results.pgr import compare_methods as compare_methods
 from .results.pgr import median_pgr_table as median_pgr_table
 from .results.pgr import pgr_table as pgr_table

@@ -455,17 +455,20 @@ def _train(t):
     from w2s_nb.data.runtime import ConfigError
     from w2s_nb.runs.config import RunConfig
     from w2s_nb.runs.runs import train_run
-    from w2s_nb.runs.sweeps import ground_truth
+    from dataclasses import replace
+    from w2s_nb.runs.sweeps import ground_truth, own_runs
     o = t.own
     if o.weak_model_size and o.weak_labels_path:
         raise ConfigError(f"Both weak_model_size={o.weak_model_size} and weak_labels_path={o.weak_labels_path} are "
                           "given: the student learns from one, so give one.")
     settings = run_settings(t, [o.loss])
     (task,) = dataset_names(t, [o.ds_name])
+    labels = settings.pop("labels", ())
     common = dict(task=task, model=o.model_size, loss=o.loss, seed=o.seed, **settings)
     teacher = ground_truth(RunConfig(**common), o.weak_model_size) if o.weak_model_size else None
     if teacher: _check_stored(teacher, t)
-    config = RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path)
+    plain = RunConfig(**common, teacher=teacher, weak_labels=o.weak_labels_path)
+    config = replace(plain, labels=labels, beside=own_runs(plain, labels))
     run = train_run(config, root_of(t), **run_execution(t) | _together(o))
     if int(os.environ.get("RANK", 0)) == 0: print(f"{run}\n{run.path}{dropped_text([run])}{failed_text([run])}")
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Predictions', 'join', 'Estimate', 'wilson', 'accuracy', 'failures', 'auroc', 'prior_matched_accuracy', 'reliability',
-           'calibration_error', 'agreement', 'pgr']
+           'calibration_error', 'agreement', 'capa', 'error_consistency', 'pgr']
 
 # %% ../../nbs/4_measuring/40_evaluation.ipynb #d4735e3a
 from dataclasses import dataclass, field
@@ -271,6 +271,43 @@ def agreement(
     same = s.hard == w.hard
     rows = dict(overall=np.ones(len(w), bool), supervisor_right=w.correct, supervisor_wrong=~w.correct)
     return {name: _proportion(int(same[r].sum()), int(r.sum())) for name, r in rows.items()}
+
+# %% ../../nbs/4_measuring/40_evaluation.ipynb #77fc2918
+def _kappa(observed, a, b, classes):
+    "(observed − expected) / (1 − expected) of row-wise values, (N,) each; its standard error by the delta method."
+    o, A, B, n = observed.mean(), a.mean(), b.mean(), len(observed)
+    expected = A * B + (1 - A) * (1 - B) / (classes - 1)
+    if 1 - expected < 1e-12: return Estimate(np.nan, np.nan, np.nan, np.nan, n)
+    value, outer = (o - expected) / (1 - expected), (o - 1) / (1 - expected) ** 2
+    by_a, by_b = (outer * (x - (1 - x) / (classes - 1)) for x in (B, A))
+    influence = (observed - o) / (1 - expected) + by_a * (a - A) + by_b * (b - B)
+    se = float(influence.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    return Estimate(float(value), se, float(value - _Z * se), float(min(1, value + _Z * se)), n)
+
+
+_Z = NormalDist().inv_cdf(0.975)
+
+
+def capa(
+    student: Predictions,     # its predictions on the test rows; in the source, before or after it is trained
+    supervisor: Predictions,  # its predictions on the same rows
+    hard: bool = False,       # True: predicted classes count, in place of their probabilities
+) -> Estimate:
+    "Chance-adjusted probabilistic agreement κ_p (arXiv 2502.04313): 0 for independent errors, 1 for equal answers."
+    p, q = join(student, supervisor)
+    rows, true, C = np.arange(len(p)), p.true_class, p.n_classes
+    x, y = (np.eye(C)[m.hard] if hard else m.soft.astype(np.float64) for m in (p, q))
+    return _kappa((x * y).sum(1), x[rows, true], y[rows, true], C)
+
+
+def error_consistency(
+    student: Predictions,     # its predictions on the test rows
+    supervisor: Predictions,  # its predictions on the same rows
+) -> Estimate:
+    "Cohen's κ of being right (arXiv 2006.16736): 0 if errors fall on the same rows no more often than by chance."
+    p, q = join(student, supervisor)
+    a, b = p.correct.astype(float), q.correct.astype(float)
+    return _kappa((a == b).astype(float), a, b, 2)
 
 # %% ../../nbs/4_measuring/40_evaluation.ipynb #7688b6ef
 def pgr(

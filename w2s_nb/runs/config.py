@@ -25,6 +25,7 @@ from ..data.runtime import ConfigError, Execution, Recent, as_declared, check_ch
 from ..data.tables import as_table, file_state, is_saved
 from ..data.tasks import TASKS, Task, find_task, task_name
 from ..data.tokens import TokenSettings
+from ..learning.budgets import earlier_rounds
 from ..learning.labels import LabelSettings, is_control, label_needs, label_steps
 from ..learning.more_losses import LOSSES, LossSettings
 from ..learning.probes import ProbeSettings
@@ -227,7 +228,8 @@ def _check_rows(config, task):
 # %% ../../nbs/5_runs/50_config.ipynb #me7h0d02
 #: what a function on labels may need -> what the runs in `beside` then are
 _BESIDE = dict(members="the labels of several supervisors", ladder="a ladder of ground-truth runs",
-               strong="a strong model's ground-truth run")
+               strong="a strong model's ground-truth run", own="the student's own run with tune='prompt'",
+               students="the students of earlier rounds")
 
 
 def _check_labels(config):
@@ -236,7 +238,9 @@ def _check_labels(config):
     names = ", ".join(name for name, _ in config.labels)
     missing = next((what for need, what in _BESIDE.items() if need in needs and not config.beside), None)
     if missing:
-        raise ConfigError(f"labels={names} need {missing}: give their configurations in `beside`, smallest first.")
+        remedy = ", or `own_runs` of w2s_nb.runs.sweeps" if set(needs) & {"own", "students"} else ", smallest first"
+        raise ConfigError(f"labels={names} need {missing}: give their configurations in `beside`{remedy}.")
+    _check_own_runs(config, needs, names)
     if config.beside and not set(_BESIDE) & set(needs):
         beside = ", ".join(run.model for run in config.beside)
         raise ConfigError(f"beside={beside} is used by none of the functions in labels ({names or 'there are none'}): "
@@ -249,6 +253,18 @@ def _check_labels(config):
     if config.stage == 0 and unmatched:
         raise ConfigError("matched_noise without a teacher has no supervisor to match: give it an accuracy, "
                           "for instance accuracy=0.8.")
+
+
+def _check_own_runs(config, needs, names):
+    "A student's own earlier runs are all that is in `beside`, one for each round."
+    mixed = [need for need in _BESIDE if need in needs]
+    if {"own", "students"} & set(mixed) and len(mixed) > 1:
+        raise ConfigError(f"labels={names} need both {_BESIDE[mixed[0]]} and {_BESIDE[mixed[1]]}: `beside` can hold "
+                          "one of them, so leave out one of the functions.")
+    rounds = len(earlier_rounds(config.labels))
+    if rounds and len(config.beside) != rounds:
+        raise ConfigError(f"labels={names} choose rows by the students of {rounds} earlier rounds, and beside has "
+                          f"{len(config.beside)}: give them in order, or use `own_runs` of w2s_nb.runs.sweeps.")
 
 
 def _holds_out(run): return run.tune == "own_head" or held_out_share(run) > 0

@@ -222,6 +222,8 @@ def changed_labels(
         more["features"] = x if x.ndim == 2 else x[:, 0] - x[:, 1]      # of a pair: the difference
     if "strong" in needs: more["strong"] = _soft(p.given.beside[-1:], ids)[0]
     if "ladder" in needs: more["ladder"] = _soft(p.given.beside, ids)
+    if "own" in needs: more["own"] = _soft(p.given.beside[:1], ids)[0]
+    if "students" in needs: more["students"] = _soft(p.given.beside, ids)
     if "members" in needs: more["members"] = _soft([p.given.teacher, *p.given.beside], ids)
     if "heldout" in needs: more["heldout"] = _held_out_labels(p, needs)
     true = dict(zip(half.ids, half.labels))
