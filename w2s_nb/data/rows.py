@@ -54,6 +54,8 @@ def as_distribution(
     number = {"true": 1, "false": 0}.get(number, number) if isinstance(number, str) else number
     if isinstance(number, int) and 0 <= number < n_classes: return [float(c == number) for c in range(n_classes)]
     hint = "check the label column, n_classes or classes."
+    if isinstance(number, int) and number >= n_classes:
+        hint = "count the classes from 0, or name them all in their order, as in classes=(1, 2, 3)."
     if number == -1: hint = "leave rows without a label out, or name the classes, as in classes=(-1, 1)."
     raise ConfigError(f"Label {label!r} of row {where} is not a class from 0 to {n_classes - 1}: {hint}")
 
@@ -408,6 +410,9 @@ def _without_copies(images, parts, grouped):
 def _image_rows(task, settings, skip):
     def read(): return readable(load_images(task.images), skip=True) if skip else load_images(task.images)
     images = _images.get((task.images, _folder_state(task.images), skip), read)
+    if len(images.classes) < 2:
+        raise ConfigError(f"The images {images.name!r} have one class only ({', '.join(images.classes)}), so there is "
+                          "nothing to tell apart: give a folder with a subfolder for each of its classes.")
 
     def make():
         index, left_out = _without_copies(images, split_images(images, settings), settings.grouped)

@@ -11,8 +11,10 @@ __all__ = ['DTYPES', 'READING', 'ConfigError', 'check_choice', 'refused', 'as_de
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
+import hashlib
 import importlib
 import importlib.util
+import linecache
 import math
 import os
 import random
@@ -21,7 +23,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePath
@@ -64,6 +66,12 @@ def _whole(value):
     return int(value) if isinstance(value, (int, str)) and str(value).strip().lstrip("+-").isdigit() else int(number)
 
 
+def _own_number(value):
+    "Python's number for one of numpy or torch; what was written as 0.1 in fewer bits is 0.1 again."
+    if getattr(value, "dtype", None) in (torch.float32, torch.float16): value = value.detach().cpu().numpy()[()]
+    return float(str(value)) if isinstance(value, (np.float16, np.float32)) else value.item()
+
+
 _READ = dict(int=(_whole, "a whole number"), float=(float, "a number"),
              dict=(dict, "a dictionary"), str=(str, "a text"))
 
@@ -74,7 +82,7 @@ def as_declared(
     kind: str,   # the declared type: "int", "float | None", "bool" …
 ):
     "The value in the declared type, if its meaning is clear (1e3, '1e-4', 16.0, numpy); else a `ConfigError`."
-    if getattr(value, "shape", None) == () and hasattr(value, "item"): value = value.item()   # numpy and torch
+    if getattr(value, "shape", None) == () and hasattr(value, "item"): value = _own_number(value)   # numpy and torch
     if isinstance(value, PurePath): value = os.path.expanduser(value)
     base, *others = [part.strip() for part in kind.split("|")]
     if value is None and "None" in others: return None
@@ -116,12 +124,18 @@ def pick_device(
     name = str(device or os.environ.get("W2S_DEVICE") or
                ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"))
     check_choice("device", name.split(":")[0], ["cpu", "cuda", "mps"])
+    if not re.fullmatch(r"(cpu|mps)(:0)?|cuda(:\d+)?", name):
+        raise ConfigError(f"Device {name!r} is none: give cpu, cuda, cuda:1 for the second GPU, or mps.")
     present = dict(cpu=True, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
     if not present[name.split(":")[0]]:
         found = ", ".join(kind for kind, there in present.items() if there)
         raise ConfigError(f"Device {name!r} is not available here: torch sees {found}. "
                           "Leave the device out to use the fastest present.")
-    return torch.device(name)
+    found = torch.device(name)
+    if found.type == "cuda" and found.index is not None and found.index >= torch.cuda.device_count():
+        raise ConfigError(f"Device {name!r} is not available here: torch sees {torch.cuda.device_count()} GPU(s), "
+                          "counted from 0.")
+    return found
 
 # %% ../../nbs/1_data/10_runtime.ipynb #4ec9599f
 #: name -> (dtype of the weights, dtype of the computation, or None for the weights' own)
@@ -188,31 +202,47 @@ def load_plugins(
     names: list[str] = (),  # files ending in .py, or modules; beside those in W2S_PLUGINS
 ) -> list[str]:             # all of them
     "Import what registers tasks, models, losses, functions on labels; workers find the same list in W2S_PLUGINS."
-    known = [name for name in os.environ.get("W2S_PLUGINS", "").split(",") if name]
-    every = list(dict.fromkeys([*known, *(str(Path(n).resolve()) if n.endswith(".py") else n for n in names)]))
+    known = os.environ.get("W2S_PLUGINS", "").split(",")
+    every = list(dict.fromkeys(_plugin(str(name).strip()) for name in [*known, *names] if str(name).strip()))
     for name in every:
         try: _import_plugin(name)
-        except Exception as e:
+        except (Exception, SystemExit) as e:                        # a script that parses its own options may exit
             raise ConfigError(f"Plugin {name!r} cannot be imported ({type(e).__name__}: {e}): give a file ending in "
                               ".py, or the name of an installed module.") from e
     if every: os.environ["W2S_PLUGINS"] = ",".join(every)
     return every
 
 
+def _plugin(name): return str(Path(name).expanduser().resolve()) if name.endswith(".py") else name
+
+
+_plugins = {}   # file -> its size and times when it was imported
+
+
 def _import_plugin(name):
+    "Import a module, or a file again where it has changed."
     if not name.endswith(".py"): return importlib.import_module(name)
-    module = f"w2s_plugin_{slug(name).removesuffix('.py')}"
-    if module in sys.modules and sys.modules[module].__file__ == name: return sys.modules[module]
+    module = f"w2s_plugin_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}_{slug(name)[:-3]}"
+    state = os.stat(name)
+    state = state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    if _plugins.get(name) == state: return sys.modules[module]
     spec = importlib.util.spec_from_file_location(module, name)
     sys.modules[module] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[module])
+    linecache.checkcache(name)                                                              # for inspect.getsource
+    exec(compile(Path(name).read_bytes(), name, "exec"), vars(sys.modules[module]))         # never stale bytecode
+    _plugins[name] = state
+    return sys.modules[module]
 
 # %% ../../nbs/1_data/10_runtime.ipynb #slug0001
 def slug(
     name: str | Path,  # a model, a task, a folder
 ) -> str:
-    "The last part of a name, with nothing that a file name cannot hold."
-    return re.sub(r"[^\w.-]+", "_", Path(name).name)
+    "The last part of a name, as a file or a folder of any system may be called: not hidden, not too long."
+    if str(name) in ("", ".", "..") or str(name).endswith(("/.", "/..")): name = Path(name).resolve()
+    text = re.sub(r"[^\w.-]+", "_", Path(name).name).strip(".") or "_"
+    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", text): text += "_"     # devices of Windows
+    if len(text.encode()) <= 100: return text
+    return text.encode()[:90].decode(errors="ignore") + "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def cache_dir() -> Path:
@@ -236,11 +266,14 @@ def trim_cache() -> None:
         for path in paths: delete_file(path)
 
 
+_OURS = re.compile(r"[0-9a-f]{16}[-.]")   # how every file of the cache begins; nothing else in the folder is touched
+
+
 def _cached():
     "(last use in seconds, bytes, files) of every entry of the cache; files with one beginning are one entry."
-    entries = {}
-    for folder, _, names in os.walk(cache_dir()):
-        for name in names:
+    entries, top = {}, cache_dir()
+    for folder, _, names in (found for part in ("tokens", "features", "images") for found in os.walk(top / part)):
+        for name in filter(_OURS.match, names):
             entry = name if name.endswith(".part") else name.partition(".")[0]
             if entry: entries.setdefault((folder, entry), []).append(Path(folder, name))
     for paths in entries.values():
@@ -301,7 +334,8 @@ def html_rows(
 def is_interactive() -> bool:
     "Whether someone is watching: a Jupyter kernel, or standard error on a terminal."
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return type(shell).__name__ == "ZMQInteractiveShell" or sys.stderr.isatty()
+    kernel = any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)    # Colab's is derived from it
+    return kernel or getattr(sys.stderr, "isatty", lambda: False)()       # without a console there is no standard error
 
 # %% ../../nbs/1_data/10_runtime.ipynb #eef10c9d
 def page_style(
@@ -426,10 +460,12 @@ class Execution:
     sync_command: str | None = None       # called as `CMD download PATH ROOT` before a run, `CMD upload …` after
 
     def __post_init__(self):
-        for name in ("tokens_at_a_time", "micro_batch", "eval_batch", "eval_every"):
+        for name in ("tokens_at_a_time", "micro_batch", "eval_batch", "eval_every", "num_processes"):
             value = getattr(self, name)
             if value is None or (name == "eval_every" and value == "epoch"): continue
-            if not isinstance(value, int) or value < 1:
+            with suppress(ConfigError): value = as_declared(name, value, "int")
+            object.__setattr__(self, name, value)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 other = ' or "epoch"' if name == "eval_every" else ""
                 raise ConfigError(f"{name}={value!r} must be at least 1{other}; leave it out for the default.")
         read_interval(self.checkpoint_every)

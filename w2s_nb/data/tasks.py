@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'MOST_CLASSES', 'TEST_SPLITS', 'TEXT_COLUMNS', 'LABEL_COLUMNS', 'PARQUET', 'Task',
            'format_sciq', 'format_cosmos_qa', 'format_boolq', 'format_amazon_polarity', 'format_anthropic_hh',
-           'format_anthropic_hh_pairs', 'register_task', 'format_micro', 'same_label', 'is_distribution',
+           'format_anthropic_hh_pairs', 'register_task', 'format_micro', 'same_label', 'is_distribution', 'label_of',
            'task_from_hub', 'GivenRows', 'hold_out', 'task_from_rows', 'task_from_images', 'task_name', 'find_task',
            'find_file', 'local_file', 'source_state', 'raw_rows']
 
@@ -13,7 +13,7 @@ __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'MOST_CLASSES', 'TEST_SPLITS', 'TEXT_
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -233,6 +233,19 @@ def is_distribution(
     "Whether a label is a sequence of probabilities."
     return isinstance(label, (list, tuple, np.ndarray))
 
+
+def label_of(
+    row: Mapping,  # a raw row
+    label: str,    # its column of labels
+):
+    "A row's label; a KeyError where it has none. A blank text is none, and '[0.2, 0.8]' is the distribution."
+    value = value_at(row, label)
+    if not isinstance(value, str): return value
+    if not value.strip(): raise KeyError(label)
+    inside = re.fullmatch(r"[\[(](.+)[\])]", value.strip(), re.DOTALL)
+    with suppress(ValueError): return [float(part) for part in re.split(r"[,\s]+", inside[1].strip())] if inside else value
+    return value
+
 # %% ../../nbs/1_data/15_tasks.ipynb #labels04
 MOST_CLASSES = 100    # names of classes that are found rather than given
 
@@ -255,13 +268,16 @@ def _known_classes(name, tables, label, n_classes, classes):
     texts = [value for value in found if isinstance(value, str) and value not in ("true", "false")]
     if texts: return _named_classes(name, label, found, sorted(texts), sum(map(len, tables)))
     numbers = {value for value in found if isinstance(value, int)}
+    if len(found) == 1 and sum(map(len, tables)) > 1:
+        warnings.warn(f"{name}: every label in column {label!r} is {next(iter(found))!r}, so there is nothing to tell "
+                      "apart: check the column.", stacklevel=6)
     return (len(numbers) if numbers == set(range(len(numbers))) and len(numbers) > 2 else 2), None
 
 
 def _labels(tables, label):
     "Each row that has a label, with the label."
     for row in (row for table in tables for row in table):
-        with suppress(KeyError): yield row, same_label(value_at(row, label))
+        with suppress(KeyError): yield row, same_label(label_of(row, label))
 
 
 def _named_classes(name, label, found, texts, n):
@@ -273,6 +289,13 @@ def _named_classes(name, label, found, texts, n):
                           f"{texts[0]!r} ({found[texts[0]].place}) and "
                           f"{number!r} ({found[number].place}). Name the classes in their order with `classes`.")
     if len(texts) < 2: raise ConfigError(f"Column {label!r} of {name!r} has one class only ({shown}): two are needed.")
+    alike = {text.casefold(): text for text in texts}
+    other = next((text for text in texts if alike[text.casefold()] != text), None)
+    if other is not None:
+        twin = alike[other.casefold()]
+        raise ConfigError(f"Column {label!r} of {name!r} has {other!r} ({found[other].place}) and {twin!r} "
+                          f"({found[twin].place}), which differ in capitals only: write them alike, or name the "
+                          "classes in their order with `classes`.")
     if len(texts) > min(MOST_CLASSES, max(10, n // 2)):
         raise ConfigError(f"Column {label!r} of {name!r} has {len(texts)} different labels in {n} rows ({shown}): "
                           "name the column of the classes with `label`, or the classes with `classes`.")
@@ -285,7 +308,7 @@ def _reader(text, label, classes):
     number = {same_label(name): i for i, name in enumerate(classes or ())}
 
     def format(row, rng):
-        value = value_at(row, label)
+        value = label_of(row, label)
         if classes and not is_distribution(value): value = _number_of(value, number, label, row)
         return template.fill(row), value
 
@@ -620,4 +643,4 @@ def _read_rows(task, split, data_dir):
     if split == "train" and not path.name.startswith(f"{name}.") and path == local_file(task, "test", data_dir):
         warnings.warn(f"{task.name}: train and test rows are both read from {path.name}, so every test row is also a "
                       f"training row: put a file {name}.jsonl beside it.", stacklevel=8)
-    return read_file(path), path.name.removesuffix(ending_of(path))
+    return read_file(path), path.name[:-len(ending_of(path))]

@@ -202,8 +202,9 @@ def _fitting(rows, tokenizer, max_ctx):
                           "none. Check the column of the texts.")
     special = np.array(sorted(set(getattr(tokenizer, "all_special_ids", ()))))
     if len(tokens.flat) and np.isin(tokens.flat, special).all():
-        raise ConfigError(f"The tokenizer knows no word of these {len(rows)} rows: every token is special or unknown. "
-                          "It belongs to another model or another language, so give the right one.")
+        warnings.warn(f"The tokenizer knows no word of these {len(rows)} rows: every token is special or unknown, so a "
+                      "model can learn nothing. It belongs to another model or another language: give the right one.",
+                      stacklevel=5)
     keep = (shortest > 0) & (length < max_ctx)
     if len(rows) and not keep.any():
         raise ConfigError(f"max_ctx={max_ctx} drops all {len(rows)} rows: the shortest has {length.min()} tokens. "

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['pair_columns', 'pgr_estimates', 'pgr_table', 'median_pgr_table', 'method_rows', 'pairs_of_both', 'compare_methods',
-           'pgr_by_way', 'compact', 'interval_text']
+           'compare', 'pgr_by_way', 'compact', 'interval_text']
 
 # %% ../../nbs/6_results/63_pgr.ipynb #d4735e3a
 import warnings
@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.runtime import ConfigError, check_choice
 from ..measuring.evaluation import Estimate
-from ..measuring.comparisons import verdicts
+from ..measuring.comparisons import mean_difference, sign_test, verdicts
 from ..measuring.intervals import (accuracy_interval, median_over_tasks, median_pgr, paired_difference,
                                         pgr_from_accuracies, pgr_pairs, PGR)
 from .collect import answers_of, as_table
@@ -61,16 +61,18 @@ def _by_seed(table, rows):
     return sides if known else None
 
 
-def _agreeing(table, rows, students, weak):
-    "{seed: the student's answers with its own supervisor's as the truth}: their accuracy is the agreement."
+def _agreeing(table, rows, students, weak, wrong=False):
+    """{seed: the student's answers with its own supervisor's as the truth}: their accuracy is the agreement; with
+    `wrong` on the rows that the supervisor gets wrong."""
     found = {}
     for r in rows.itertuples():
         own = weak[r.seed] if r.beside_paths else answers_of(table, r.teacher_path)
         if own is None: return None
         student, own = (a.select(pd.Index(own.ids)[pd.Index(own.ids).isin(students[r.seed].ids)])
                         for a in (students[r.seed], own))
-        found[r.seed] = Answers(student.ids, student.hard, own.hard)
-    return found
+        kept = ~own.correct if wrong else np.ones(len(own), bool)
+        if kept.any(): found[r.seed] = Answers(student.ids[kept], student.hard[kept], own.hard[kept])
+    return found or None
 
 # %% ../../nbs/6_results/63_pgr.ipynb #4a44dc15
 def pgr_estimates(
@@ -122,8 +124,11 @@ def _accuracies(table, rows, interval):
     for side, column in columns.items():
         e = interval(sides[side])
         out |= {f"{side}_accuracy": rows[column].mean(), f"{side}_low": e.low, f"{side}_high": e.high}
-    e = interval(agreeing)
-    return out | dict(agreement=rows.agreement.mean(), agreement_low=e.low, agreement_high=e.high)
+    on_wrong = sides["weak"] and _agreeing(table, rows, sides["student"], sides["weak"], wrong=True)
+    for column, answers in dict(agreement=agreeing, agreement_supervisor_wrong=on_wrong).items():
+        e, value = interval(answers), rows[column].mean() if column in rows else np.nan
+        out |= {column: value, f"{column}_low": e.low, f"{column}_high": e.high}
+    return out
 
 # %% ../../nbs/6_results/63_pgr.ipynb #4fc82b26
 def pgr_table(
@@ -268,6 +273,78 @@ def compare_methods(
         raise ConfigError(f"No pair was trained with both {a!r} and {b!r}: methods are compared on the same pairs. "
                           f"Run the missing one; there are the methods {known}.")
     return pd.DataFrame(rows).join(verdicts(differences, adjust, level))
+
+# %% ../../nbs/6_results/63_pgr.ipynb #3da42be7
+def _students_by(table, by, against):
+    "The students, their method in the column `_method`; a `ConfigError` where the baseline is missing."
+    known = [c for c in table if table[c].notna().any()]
+    check_choice("column that tells methods apart", by, known)
+    students = table[table.chain.map(bool)]
+    students = students.assign(_method=[as_value(v) if isinstance(v, (list, dict)) else v for v in students[by]])
+    methods = list(dict.fromkeys(students._method))
+    if as_value(against) not in methods or len(methods) < 2:
+        raise ConfigError(f"compare by {by!r} against {against!r}: there are students with "
+                          f"{', '.join(map(value_text, methods)) or 'no value'}. Name one of them as the baseline, and "
+                          "run at least one other method.")
+    return students, [m for m in methods if m != as_value(against)]
+
+
+def _pairs_by(students, by, mine, base):
+    "task -> pair -> seed -> (row of the method, row of the baseline), where both are there."
+    both = students[students._method.isin([mine, base])]
+    kind = [both.task, both.chain.map(lambda chain: chain[0]), both.model, both.seed, both._method.map(str)]
+    free = [c for c in ("chain", "chain_losses", "loss", *varying(students)) if c != by]
+    free = [c for c in free if both[c].map(str).groupby(kind).nunique().gt(1).any()]
+    found = {}
+    for r in both.to_dict("records"):
+        pair = r["chain"][0], r["model"], cell_key(r[c] for c in free)
+        sides = found.setdefault(r["task"], {}).setdefault(pair, {}).setdefault(r["seed"], {})
+        sides.setdefault(r["_method"], r)
+    complete = {task: {pair: {k: (of[mine], of[base]) for k, of in seeds.items() if len(of) == 2}
+                       for pair, seeds in pairs.items()} for task, pairs in found.items()}
+    complete = {task: {pair: seeds for pair, seeds in pairs.items() if seeds} for task, pairs in complete.items()}
+    return {task: pairs for task, pairs in complete.items() if pairs}
+
+# %% ../../nbs/6_results/63_pgr.ipynb #05551c92
+def _both_answers(table, row, base):
+    "The answers of two runs; their accuracies where either's answers are not known."
+    sides = [answers_of(table, r["path"]) for r in (row, base)]
+    return tuple(sides) if all(s is not None for s in sides) else (row["accuracy"], base["accuracy"])
+
+
+def _compared(table, pairs, level):
+    "The row of one method, and its `Estimate`."
+    tasks = [[{k: _both_answers(table, *of) for k, of in seeds.items()} for seeds in by_pair.values()]
+             for by_pair in pairs.values()]
+    e, by_task = mean_difference(tasks, level), [mean_difference([task], level).value for task in tasks]
+    mine = [np.mean([row["accuracy"] for seeds in by_pair.values() for row, _ in seeds.values()])
+            for by_pair in pairs.values()]
+    return dict(accuracy=np.mean(mine), difference=e.value, low=e.low, high=e.high, n_seeds=e.n_seeds,
+                n_pairs=sum(map(len, tasks)), n_tasks=len(tasks), tasks_better=sum(d > 0 for d in by_task),
+                sign_p=sign_test(by_task)), e
+
+
+def compare(
+    table="results",            # of `results_table`, or what that accepts; further columns may name methods
+    by: str = "loss",           # the column that tells methods apart
+    against="xent",             # its value for the baseline
+    adjust: str = "holm",       # verdicts for the number of methods; "none": each by itself
+    level: float = 0.95,        # of the intervals
+) -> pd.DataFrame:              # a row a method: accuracy, difference, low, high, …, p, adjusted, verdict
+    "Every method against a baseline: the mean paired difference of accuracy on the same pairs, seeds and rows."
+    table = as_table(table)
+    students, methods = _students_by(table, by, against)
+    rows, estimates = [], []
+    for method in methods:
+        pairs = _pairs_by(students, by, method, as_value(against))
+        if not pairs: continue
+        row, e = _compared(table, pairs, level)
+        rows.append({by: method, "against": as_value(against)} | row)
+        estimates.append(e)
+    if not rows:
+        raise ConfigError(f"No pair and seed was trained with {against!r} and another value of {by!r}: methods are "
+                          "compared on the same pairs and seeds. Run the missing ones.")
+    return pd.DataFrame(rows).join(verdicts(estimates, adjust, level))
 
 # %% ../../nbs/6_results/63_pgr.ipynb #byway001
 def _only_one(estimates, task, way, columns):
