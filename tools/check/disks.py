@@ -223,12 +223,12 @@ def whole_commands(home):
 
 def own_namespace():
     "Begin again where mounts are seen by nobody else; False if the system does not allow it."
-    if "W2S_OWN_MOUNTS" in os.environ: return True
+    if "OWN_MOUNTS" in os.environ: return True
     words = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"])]
     try: allowed = subprocess.run([*words, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode
     except OSError: allowed = 1
     if allowed: return False
-    os.environ["W2S_OWN_MOUNTS"] = "1"
+    os.environ["OWN_MOUNTS"] = "1"
     os.execvp(words[0], [*words, sys.executable, *sys.argv])
 
 

@@ -216,21 +216,18 @@ def load_plugins(
 def _plugin(name): return str(Path(name).expanduser().resolve()) if name.endswith(".py") else name
 
 
-_plugins = {}   # file -> its size and times when it was imported
-
-
 def _import_plugin(name):
     "Import a module, or a file again where it has changed."
     if not name.endswith(".py"): return importlib.import_module(name)
     module = f"w2s_plugin_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}_{slug(name)[:-3]}"
     state = os.stat(name)
     state = state.st_size, state.st_mtime_ns, state.st_ctime_ns
-    if _plugins.get(name) == state: return sys.modules[module]
+    if getattr(sys.modules.get(module), "w2s_file_state", None) == state: return sys.modules[module]
     spec = importlib.util.spec_from_file_location(module, name)
     sys.modules[module] = importlib.util.module_from_spec(spec)
     linecache.checkcache(name)                                                              # for inspect.getsource
     exec(compile(Path(name).read_bytes(), name, "exec"), vars(sys.modules[module]))         # never stale bytecode
-    _plugins[name] = state
+    sys.modules[module].w2s_file_state = state          # its size and times when it was imported
     return sys.modules[module]
 
 # %% ../../nbs/1_data/10_runtime.ipynb #slug0001

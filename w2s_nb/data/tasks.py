@@ -243,7 +243,8 @@ def label_of(
     if not isinstance(value, str): return value
     if not value.strip(): raise KeyError(label)
     inside = re.fullmatch(r"[\[(](.+)[\])]", value.strip(), re.DOTALL)
-    with suppress(ValueError): return [float(part) for part in re.split(r"[,\s]+", inside[1].strip())] if inside else value
+    with suppress(ValueError):
+        return [float(part) for part in re.split(r"[,\s]+", inside[1].strip())] if inside else value
     return value
 
 # %% ../../nbs/1_data/15_tasks.ipynb #labels04

@@ -55,7 +55,7 @@ def mix(
     rest: str = "keep",       # the other rows "keep" their weak labels, get "random" ones of each other, or "drop" out
     rounds: int = 1,          # parts of the budget; the students of all earlier rounds choose
 ) -> Labeled:
-    "A share of the labels replaced by the ground truth: a budget of true labels, spent at random or where it is needed."
+    "A share of the labels replaced by the ground truth, at random or where it is needed."
     _check_rounds(choose, rounds)
     check_choice("rest", rest, RESTS)
     chosen = chosen_rows(rows, seed, share, choose, rounds)
@@ -79,7 +79,8 @@ def earlier_rounds(
 ) -> list[tuple]:
     "What the students of the earlier rounds learn, in order: one chain of functions each; empty where none chooses."
     steps = label_steps(labels)
-    mixes = [i for i, (name, options) in enumerate(steps) if name == "mix" and _checked(options)["choose"] in _BY_STUDENT]
+    mixes = [i for i, (name, options) in enumerate(steps)
+             if name == "mix" and _checked(options)["choose"] in _BY_STUDENT]
     if not mixes: return []
     if len(mixes) > 1:
         raise ConfigError(f"labels have {len(mixes)} budgets that a student chooses: give one, with more rounds.")
@@ -123,7 +124,7 @@ def surer_labels(
     rows: Labeled,  # needs own
     seed,            # not used
 ) -> Labeled:
-    "Of the untuned student's own answer and the weak label the more confident one; the weak label where they are equal."
+    "The more confident of the untuned student's own answer and the weak label; the weak label in a tie."
     return replace(rows, soft=np.where((rows.own.max(1) > rows.confidence)[:, None], rows.own, rows.soft))
 
 # %% ../../nbs/3_learning/38_budgets.ipynb #cf44f74a

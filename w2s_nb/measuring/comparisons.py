@@ -84,11 +84,11 @@ def verdicts(
 
 # %% ../../nbs/4_measuring/42_comparisons.ipynb #2ba160b0
 def _differences(pairs):
-    "Right answers of a less those of b, mean over the pairs of a task, by seed and row id: (S, 1, U), NaN where absent."
+    "Right answers of a less those of b, mean over a task's pairs, by seed and row: (S, 1, U), NaN where absent."
     seeds = [k for k in pairs[0] if all(k in pair for pair in pairs)]
     if not seeds: raise ConfigError("The pairs of a task have no seed in common: run them with equal seeds.")
     models = [m for pair in pairs for k in seeds for m in pair[k]]
-    if not hasattr(models[0], "ids"):                                   # accuracies: as if a seed had one row of its own
+    if not hasattr(models[0], "ids"):      # accuracies: as if a seed had one row of its own
         return np.where(np.eye(len(seeds), dtype=bool)[:, None],
                         [[[np.mean([a - b for a, b in (pair[k] for pair in pairs)])]] for k in seeds], np.nan)
     index = pd.Index(pd.unique(np.concatenate([np.asarray(m.ids, object) for m in models])))

@@ -995,7 +995,8 @@ class LanguageModel(nn.Module):
         ids = torch.tensor([[1, 2, 3]], device=self.head.weight.device)
         with _evaluating(self.lm), torch.no_grad():
             hidden = self.backbone(input_ids=ids, use_cache=False).last_hidden_state
-            return torch.equal(self.head(hidden.to(self.head.weight.dtype)), self.lm(input_ids=ids, use_cache=False).logits)
+            plain = self.head(hidden.to(self.head.weight.dtype))
+            return torch.equal(plain, self.lm(input_ids=ids, use_cache=False).logits)
 
     def _next(self, laid):
         "-> (b, V) of the rows of one pass"

@@ -127,7 +127,8 @@ def draw_points(
                            showarrow=False, font_size=12)
     if of.shared_y: fig.update_yaxes(matches="y")
     entries = {c: text if tints and not c.endswith(TRUTH) else color for c, (color, _) in looks.items()}
-    add_legend(fig, color_title, {names[c]: Look(entries[c], marker="", width=width) for c, (_, width) in looks.items()})
+    colors = {names[c]: Look(entries[c], marker="", width=width) for c, (_, width) in looks.items()}
+    add_legend(fig, color_title, colors)
     if len(methods) > 1:
         add_legend(fig, method_title, {m: Look(tints.get(m, text), *styles[m]) for m in methods}, switches=False)
     return fig

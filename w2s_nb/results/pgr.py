@@ -19,7 +19,8 @@ from ..measuring.intervals import (accuracy_interval, median_over_tasks, median_
                                         pgr_from_accuracies, pgr_pairs, PGR)
 from .collect import answers_of, as_table
 from .found import Answers
-from .tables import SETTINGS, as_value, cell_key, compact, interval_text, method_names, value_text, varying
+from .tables import (SETTINGS, as_value, cell_key, compact, interval_text, method_names, value_text,
+                                   varying)
 from ..runs.config import ROW_SETTINGS
 
 # tables for reading can be imported from here

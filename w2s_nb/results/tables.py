@@ -284,7 +284,8 @@ _LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"
 #: smaller where it is wider than its column or page
 _FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 #: columns by which a table of runs, of pairs, of medians or of differences is known
-_OURS = ({"model", "chain", "seed", "weak_accuracy"}, {"chain", "gap"}, {"task", "median", "n_pairs"}, {"minus", "difference"})
+_OURS = ({"model", "chain", "seed", "weak_accuracy"}, {"chain", "gap"}, {"task", "median", "n_pairs"},
+         {"minus", "difference"})
 
 
 def _texts(table, digits):
