@@ -109,8 +109,7 @@ def check_package():
         for name in PACKED: shutil.copy(ROOT / name, source)
         problem = output_of("setup.py", "-q", "sdist", cwd=source)
         if problem or not (packed := list(source.glob("dist/*.tar.gz"))): return problem or "no sdist was built"
-        quiet = ("-q", "--no-deps", "--no-build-isolation")
-        problem = output_of("-m", "pip", "install", *quiet, "--target", home, packed[0])
+        problem = output_of("-m", "pip", "install", "-q", "--no-deps", "--target", home, packed[0])
         env = os.environ | dict(PYTHONPATH=str(home))
         return problem or output_of("-c", INSTALLED, home, cwd=folder, env=env)
 
