@@ -21,6 +21,7 @@ IDENTITY = {"task", "model", "teacher", "train_half", "seed", "loss", "tune"}  #
 SOURCES = (".py", ".ipynb")
 SHARE = 0.05       # of lesson cells may be long
 WIDE = 120         # columns of a line
+LONG = 45          # lines of an exported cell
 SAME_SETTINGS = 7  # so many names of settings in one collection are a second list of them
 REGISTRIES = {"PRESETS"}  # values of settings by name, which is what a preset is
 
@@ -174,6 +175,15 @@ def lines_are_short():
             if cell["cell_type"] == "code" and wide: yield f"{path.relative_to(ROOT)} [{cell['id']}]: {wide[0][:60]} …"
 
 
+def exported_cells_are_short():
+    "An exported cell has at most 45 lines, except for a single definition."
+    for path in notebooks():
+        for cell in cells(path):
+            text = source(cell)
+            if not text.startswith("#| export") or text.count("\n") < LONG: continue
+            if len(ast.parse(text).body) > 1: yield f"{path.relative_to(ROOT)} [{cell['id']}]"
+
+
 def links_lead_to_files():
     "A link to a file of the repository leads to one that is there."
     pages = [(path, path.read_text(encoding="utf8")) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]]
@@ -286,8 +296,8 @@ def outputs_are_clean():
 
 
 RULES = [notebooks_introduce_themselves, lessons_are_short, imports_lead_down, private_names_stay, lines_are_short,
-         links_lead_to_files, variables_are_listed, caches_are_bounded, settings_are_declared_once,
-         dependencies_are_declared, outputs_are_clean, numbers_in_readings_are_checked]
+         exported_cells_are_short, links_lead_to_files, variables_are_listed, caches_are_bounded,
+         settings_are_declared_once, dependencies_are_declared, outputs_are_clean, numbers_in_readings_are_checked]
 
 
 def main():

@@ -200,7 +200,7 @@ def _whole(text):
     if number != number // 1: raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text) if text.strip().lstrip("+-").isdigit() else int(number)
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #66395aac
 def _value(text):
     "A number where it is one, true or false, else the text."
     try: return json.loads(text.lower())
@@ -256,7 +256,7 @@ def _add(group, setting, default, suppress):
     group.add_argument(*dict.fromkeys(spellings), dest=setting.name, type=read, metavar=metavar, help=help,
                        default=argparse.SUPPRESS if suppress else default, **flag)
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #24107710
 def run_options() -> list[Setting]:
     "The settings of a run and of its execution that are options of every training command."
     every = declared("w2s_nb.runs.config", "RunConfig") + declared("w2s_nb.data.runtime", "Execution")
@@ -302,7 +302,7 @@ def parse(
     settings = {name: value for name, value in found.items() if name not in own and name not in execution}
     return Typed(command, SimpleNamespace(**own), settings, execution)
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #b05b86f8
 def _from_file(parser, command, typed):
     "The options in the file that --config names, as words."
     first = _Parser(prog=command.name, add_help=False, allow_abbrev=False)
@@ -365,7 +365,7 @@ def _use_threads(n):
     os.environ["OMP_NUM_THREADS"] = str(n)
     torch.set_num_threads(n)
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #3e651b96
 def dataset_names(
     typed: Typed,      # of a training command
     names: list[str],  # as typed
@@ -450,7 +450,7 @@ def _start_others(o, words):
     start = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", o.accelerate_config, *number]
     sys.exit(subprocess.run([*start, "--no_python", *program]).returncode)
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #d646c500
 def _train(t):
     from w2s_nb.data.runtime import ConfigError
     from w2s_nb.runs.config import RunConfig
@@ -521,7 +521,7 @@ def failed_text(
 
 FEW_STEPS = 50  # below this, a run that learned nothing may only have had too few steps
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #ed11d6c9
 def unmoved_text(
     runs: list,  # of one command
 ) -> str:
@@ -586,7 +586,7 @@ def _sweep(t):
     if text := dropped_text(runs) + unmoved_text(runs): print(text)
     print(f"Repeat it with: w2s_sweep --config {shlex.quote(str(file))}")
 
-
+# %% ../../nbs/7_commands/71_cli.ipynb #ffa0fa2a
 def options_of(
     typed: Typed,  # of any command
 ) -> dict:

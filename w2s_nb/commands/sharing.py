@@ -127,7 +127,7 @@ load_run("{address}/{first}")
 Method: Burns et al. (2023), *Weak-to-strong generalization*, arXiv 2312.09390.
 """
 
-
+# %% ../../nbs/7_commands/75_sharing.ipynb #8edff5ac
 def dataset_card(
     folder,        # of `shareable`
     address: str,  # where it will be: "hf://datasets/USER/REPO"

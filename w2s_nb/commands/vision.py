@@ -80,7 +80,7 @@ def vision_configs(
         for ceiling in ceilings: configs += [ceiling, *_students(o, ceiling, teachers)]
     return configs
 
-
+# %% ../../nbs/7_commands/72_vision.ipynb #8c838b0e
 #: supervisor, student and number of images to learn from, if the options leave them out
 _IMAGENET = ("alexnet", "resnet50_dino", 40000)
 _BUILT_IN = ("signs_cnn6", "signs_resnet", 4000)
@@ -124,7 +124,7 @@ def image_task(
     images = load_images(typed.own.data_path)
     return task_from_images(images.name, images)
 
-
+# %% ../../nbs/7_commands/72_vision.ipynb #cb0680cc
 def _vision(t):
     import torch
     from w2s_nb import pgr_table, results_table, save_figure, save_table

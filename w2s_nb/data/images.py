@@ -109,7 +109,7 @@ def _key(*parts):
     parts = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
     return hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
 
-
+# %% ../../nbs/1_data/13_images.ipynb #0c24bdeb
 def _copied(image):
     if isinstance(image, Image.Image):
         image = eight_bits(image)
@@ -209,7 +209,7 @@ def _in_loop(folder, known):
         known[folder] = _in_loop(folder.parent, known) or any(os.path.realpath(one) == real for one in above)
     return known[folder]
 
-
+# %% ../../nbs/1_data/13_images.ipynb #b3731b8b
 def folder_images(
     path,                     # a folder with a subfolder for each class
     name: str | None = None,  # None: the folder's name

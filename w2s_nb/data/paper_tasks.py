@@ -52,7 +52,7 @@ def one_answer(
     format.columns = tuple(dict.fromkeys((*(c for c in template.references if c != SHOWN), *columns)))
     return format
 
-
+# %% ../../nbs/1_data/16_paper_tasks.ipynb #2f138a4a
 def two_answers(
     text: str,           # template of columns, with {shown} for the answer
     options: Callable,   # row -> its two answers

@@ -178,7 +178,7 @@ def _format_splits(task, seed, n_train, n_test, data_dir, balance, subset):
                       "so test accuracy is measured on training rows.", stacklevel=6)
     return splits, left_out
 
-
+# %% ../../nbs/1_data/17_rows.ipynb #5df47d80
 def load_task(
     name: str,                    # a name in `TASKS`, or the path of a file or folder of rows
     seed: int = 0,                # seed of the coin, the random subset, the balancing and the order
@@ -406,7 +406,7 @@ def _without_copies(images, parts, grouped):
                       stacklevel=6)
     return {half: index[~copied[half]] if half in copied else index for half, index in parts.items()}, left_out
 
-
+# %% ../../nbs/1_data/17_rows.ipynb #5c0249ae
 def _image_rows(task, settings, skip):
     def read(): return readable(load_images(task.images), skip=True) if skip else load_images(task.images)
     images = _images.get((task.images, _folder_state(task.images), skip), read)

@@ -247,7 +247,7 @@ def _text_of(path):
     if "\0" in text[:1000]: raise ConfigError(f"{_name(path)} holds zero bytes, so it is not text in UTF-8: {remedy}")
     return text
 
-
+# %% ../../nbs/1_data/14_tables.ipynb #fc483667
 def _lines_of(path, text):
     "-> (line numbers, objects) of a file with a JSON object a line"
     lines, rows = [], []
@@ -316,7 +316,7 @@ def _cells_of(path, text):
                           'and write a quote within it twice ("").') from e
     return tuple(names or ()), lines, rows
 
-
+# %% ../../nbs/1_data/14_tables.ipynb #fdd853ff
 def _read_csv(path):
     text = _text_of(path)
     limit = csv.field_size_limit()

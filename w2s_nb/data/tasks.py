@@ -274,7 +274,7 @@ def _known_classes(name, tables, label, n_classes, classes):
                       "apart: check the column.", stacklevel=6)
     return (len(numbers) if numbers == set(range(len(numbers))) and len(numbers) > 2 else 2), None
 
-
+# %% ../../nbs/1_data/15_tasks.ipynb #e2eed02f
 def _labels(tables, label):
     "Each row that has a label, with the label."
     for row in (row for table in tables for row in table):
@@ -328,7 +328,7 @@ def _number_of(value, number, label, row):
     raise ConfigError(f"label {value!r} of column {label!r} is not one of the classes {', '.join(map(repr, number))}: "
                       "name them all in `classes`, or correct the label.")
 
-
+# %% ../../nbs/1_data/15_tasks.ipynb #d11ff9d6
 def _group_of(group):
     "The function that gives a row's group; None where the row has none."
     def read(row):
@@ -428,7 +428,7 @@ def _check_columns(name, table, columns):
         raise ConfigError(f"Task {name!r} needs the column(s) {', '.join(missing)}, but its rows have "
                           f"{', '.join(map(repr, table.names))}: name them with `text`, `label` and `group`.")
 
-
+# %% ../../nbs/1_data/15_tasks.ipynb #fd9102dd
 def task_from_rows(
     name: str,                           # what to call it
     train,                               # rows in any form: a list, a DataFrame, a Dataset, a file, splits of these …
@@ -514,7 +514,7 @@ def task_name(
     path = _rows_path(name, data_dir or os.environ.get("W2S_DATA_DIR"))
     return name if path is None else str(path)
 
-
+# %% ../../nbs/1_data/15_tasks.ipynb #9c88861a
 def find_task(
     name: str,                          # in `TASKS`, or the path of a file of rows, or of a folder of such files
     text_column: str | None = None,     # of a file: its column of texts, or a template of columns; None: found
@@ -613,7 +613,7 @@ def local_file(
                           f".parquet or .csv in {str(folder)!r}.")
     return path
 
-
+# %% ../../nbs/1_data/15_tasks.ipynb #6575e4ac
 def source_state(
     task: Task,             # which rows
     split: str,             # "train" or "test"

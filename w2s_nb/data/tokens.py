@@ -86,7 +86,7 @@ def _content(arrays):
     for name in ("flat", "offsets"): digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     return digest.hexdigest()
 
-
+# %% ../../nbs/1_data/18_tokens.ipynb #6e0f5b67
 def _read_ids(path, n_rows):
     "-> (flat, offsets) of a stored file; None where there is none, or it is not what was written"
     if not path.is_file(): return None
@@ -186,7 +186,7 @@ def within_vocabulary(
     if tokens.pad_id < size: return tokens
     return replace(tokens, pad_id=0, other=tokens.other and replace(tokens.other, pad_id=0))
 
-
+# %% ../../nbs/1_data/18_tokens.ipynb #7d231ba6
 def _fitting(rows, tokenizer, max_ctx):
     ids = np.array(rows["id"][:], dtype=str)
     labels = np.array(rows["soft_label"][:], dtype=np.float32) if len(rows) else np.zeros((0, 0), np.float32)
@@ -421,7 +421,7 @@ def lay_out(
     else: groups = [[[row] for row in group] for group in _similar(lengths, layout.name == "equal")]
     return [_laid(batch, lengths, group, layout, fill) for group in groups]
 
-
+# %% ../../nbs/1_data/18_tokens.ipynb #d1b21fbb
 def _laid(batch, lengths, group, layout, fill):
     "One forward pass over lanes of rows."
     at = np.sort([row for lane in group for row in lane])
@@ -500,7 +500,7 @@ def find_layout(
 
 _LENGTHS = (3, 5, 4, 7)     # in lanes of 8: one holds two rows, one ends in padding
 
-
+# %% ../../nbs/1_data/18_tokens.ipynb #1a4f13ee
 def _trial_rows(vocabulary, pad_id, device, lengths=_LENGTHS):
     "Three batches of the same lengths; the second differs in rows 0 and 1, the third in rows 2 and 3."
     rng = np.random.default_rng(0)

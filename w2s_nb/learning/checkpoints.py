@@ -214,7 +214,7 @@ def resumable(
             if asked: raise _stopped(asked, record, saved)
             yield record
 
-
+# %% ../../nbs/3_learning/37_checkpoints.ipynb #d283c259
 def _restore(state, model, stepper, kept):
     "Put everything into a saved state; -> the records up to there"
     if state is None: return []

@@ -434,7 +434,7 @@ def check_labels(
             raise ConfigError(f"Option {option}={value!r} of {name!r} is out of range: "
                               f"it must be {rule} (default {known[option]!r}).")
 
-
+# %% ../../nbs/3_learning/36_labels.ipynb #6943c970
 def _name_and_options(step):
     "One entry of a chain as (name, options)."
     if isinstance(step, str): return step, {}

@@ -180,7 +180,7 @@ def backward(
     _set_rng_state(end)
     return value.detach(), joined.detach()
 
-
+# %% ../../nbs/3_learning/32_training.ipynb #9d397499
 def _together(model, batch, loss, room, rowwise, scale):
     "The same where several processes share the rows: each passes as often as the others, and all add up once."
     mine, used = my_rows(len(batch)), processes()[0] < len(batch)
@@ -254,7 +254,7 @@ def fit(
                               "compute in fp32.")
         yield dict(step=step, progress=(step + 1) / n_steps, loss=number, train_accuracy=right, lr=lr, rows=rows)
 
-
+# %% ../../nbs/3_learning/32_training.ipynb #1035b3dc
 def _on_device(batches, device): return (batch.to(device) for batch in batches)
 
 

@@ -160,7 +160,7 @@ def _draw(columns, n_boot, seed, method):
     return _Drawn(value, se, draws, seeds, (deviations ** 2).sum(0), np.maximum(np.diag(shared), 0),
                   here.any(0).sum(1), here.sum((0, 2)), key)
 
-
+# %% ../../nbs/4_measuring/41_intervals.ipynb #71bc1800
 def _ends(draws, level, possible=(-1.0, 1.0)):
     "Ends of an interval, within the values that are possible at all; those of a difference of accuracies by default."
     return np.clip(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]), *possible).tolist()
@@ -404,7 +404,7 @@ def median_pgr(
     ratios = [f.ratio if isinstance(f, PGR) else f.value for f in used]
     return _median(ratios, [f.draws for f in used], level, [f.n_seeds for f in used])
 
-
+# %% ../../nbs/4_measuring/41_intervals.ipynb #dab3fcb9
 def median_over_tasks(
     medians: Sequence,    # Estimates, one a task
     level: float = 0.95,  # of the interval

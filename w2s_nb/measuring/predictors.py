@@ -72,7 +72,7 @@ class KernelGap:
         more = "" if np.isnan(self.labels) else f", of the labels {self.labels:.3f}"
         return f"KernelGap(norm {self.norm:.3f}, mean {self.mean:.3f}{more})"
 
-
+# %% ../../nbs/4_measuring/44_predictors.ipynb #1abd2991
 def kernel_predictor(
     strong: np.ndarray,  # (N, D) features of the untrained student
     weak: np.ndarray,    # (N, D') of the untrained supervisor, the same rows in the same order

@@ -129,7 +129,7 @@ def spread(
     if hasattr(model, "head") and size(model.head): fully_shard(model.head)
     return fully_shard(model)
 
-
+# %% ../../nbs/2_models/29_devices.ipynb #671aed8d
 def add_gradients(
     model: nn.Module,      # after `spread`
     logits: torch.Tensor,  # (b, C) with their graph

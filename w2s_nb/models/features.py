@@ -120,7 +120,7 @@ def _one_at_a_time(folder):
     try: yield
     finally: lock.release()
 
-
+# %% ../../nbs/2_models/22_features.ipynb #331bc206
 _digests = Recent(4096)   # (file, size, time of its last change) -> sha256, so that a process reads a file once for it
 
 
@@ -183,7 +183,7 @@ def _kept(sums, part, vectors, keys):
         for path in (sums, *paths): delete_file(path)
         return vectors
 
-
+# %% ../../nbs/2_models/22_features.ipynb #d74828ca
 def _space(path, shape, dtype):
     "An array to fill: a file whose place on the disk is reserved, or memory where there is none."
     need = int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -114,7 +114,7 @@ def network_spec(
     if not isinstance(name, NetworkSpec): name = _named(str(name))
     return replace(name, pretrained=pretrained)
 
-
+# %% ../../nbs/2_models/23_networks.ipynb #f75954eb
 def _named(name):
     if name in NETWORK_SPECS or name in NETWORKS: _say_clash(name)
     if name in NETWORK_SPECS: return NETWORK_SPECS[name]
@@ -195,7 +195,7 @@ def _torchvision_model(arch):
         warnings.filterwarnings("ignore", "The default weight initialization")    # we load weights, or want random ones
         return torchvision.models.get_model(arch)
 
-
+# %% ../../nbs/2_models/23_networks.ipynb #76447ce7
 def _torchvision_network(spec, what):
     net = _torchvision_model(spec.arch)
     if spec.pretrained:
@@ -444,7 +444,7 @@ def _write_timm(spec, state, folder):
     metadata = {name: metadata[name] for name in kept if metadata.get(name) is not None}
     timm_folder(folder, arch.split(".")[0], state, made_with, **metadata)
 
-
+# %% ../../nbs/2_models/23_networks.ipynb #c3b72ba4
 def load_trained_network(
     folder: Path,       # what `save_network_classifier` wrote
     spec: NetworkSpec,  # the pretrained network that it began from

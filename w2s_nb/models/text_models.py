@@ -142,7 +142,7 @@ def weight_files(
                           "copy all of its files.")
     return shards
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #5208b5cb
 def count_params(
     directory: Path,  # a model's folder
 ) -> int:
@@ -205,7 +205,7 @@ def _from_directory(name, path):
     stated = read_json(path / "config.json")
     return _spec(name, count_params(path), str(path), pooling=_type_pooling(stated.get("model_type")))
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #5696ed01
 @lru_cache(maxsize=64)
 def _from_hub(name):
     n_params, model_type = _hub_params(name)
@@ -365,7 +365,7 @@ def _attention(execution):
                           "install it, or take 'sdpa'.")
     return dict(attn_implementation=name)
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #cf6ee78a
 def _check_found(model, spec, found):
     "Refuse weights that lack what the output depends on; mention layers that are left out."
     missing = sorted(name for name in _used(model, found["missing_keys"]))
@@ -463,7 +463,7 @@ def _counts_from_padding(config, n):
     words = getattr(model.get_input_embeddings(), "weight", None)
     return any(len(table) == n and table is not words for table in tables)
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #1329a94d
 def vocabulary_size(
     config,  # a transformers configuration
 ) -> int | None:
@@ -550,7 +550,7 @@ def _text_part(model):
     parts = (m for m in model.modules() if isinstance(m, PreTrainedModel) and m.config is text)
     return next((part for part in parts if part.get_output_embeddings() is None), model)
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #92fc39a1
 def load_backbone(
     spec: ModelSpec,        # the model
     dtype: str | None = None,  # precision, a name in `DTYPES`; None: the model's own
@@ -738,7 +738,7 @@ def add_lora(
         torch.default_generator.manual_seed(seed)
         return get_peft_model(backbone, LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules, lora_dropout=0.0))
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #c47d46e0
 def _adaptable(backbone, spec):
     "The layers to adapt: those asked for, else peft's choice for this architecture, else every linear layer it takes."
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as known
@@ -821,7 +821,7 @@ def load_classifier(
         compile_backbone(backbone, lambda: backbone(input_ids=ids, **model.options))
     return model
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #f73995f1
 def compile_backbone(
     backbone: nn.Module,  # a model in memory
     trial: Callable,      # () -> what it gives for some small input

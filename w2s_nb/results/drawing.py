@@ -145,7 +145,7 @@ class Page:
     head: float = 36              # room above each panel
     theme: str = "light"          # a name in `THEMES`
 
-
+# %% ../../nbs/6_results/64_drawing.ipynb #706bd51a
 def new_page(
     titles: Sequence[str] = ("",),  # one for every panel, row by row
     **page,                         # fields of `Page`

@@ -110,7 +110,7 @@ def _intervals(bars):
     if not {"low", "high"} <= set(bars): return None
     return dict(array=bars.high - bars.value, arrayminus=bars.value - bars.low, color="#808080", thickness=1.5)
 
-
+# %% ../../nbs/6_results/67_figures.ipynb #4f1fe914
 def plot_bars(
     bars,                         # columns setting, bar, value; low, high, hover. Or runs, as in `summary_bars`
     y_title: str = "accuracy",    # of the vertical axis
@@ -272,7 +272,7 @@ def _along(curves):
              for p in points.itertuples()]
     return points.assign(x=points.epoch, low=points.y - se, high=points.y + se, hover=hover, seeds=seeds)
 
-
+# %% ../../nbs/6_results/67_figures.ipynb #00cfd3f0
 def plot_learning(
     curves="results",      # of `learning_curves`: task, model, teacher, loss, seed, epoch, accuracy; or runs
     cols: int = 3,         # panels in a row, one a task

@@ -268,7 +268,7 @@ def _one_of(found, what, identity):
         of |= dict.fromkeys(roots[1:], roots[0])
     return {name: root(name) for name in of}
 
-
+# %% ../../nbs/6_results/61_found.ipynb #a59e8990
 def _renamed(config, names):
     "A configuration under other names, with the runs that it builds on."
     if not isinstance(config, dict): return config

@@ -68,7 +68,7 @@ def _tints(curves, methods, theme):
     colored = [curve for curve in curves if not curve.endswith(TRUTH)]
     return supervisor_colors(methods, theme) if len(colored) == 1 < len(methods) else {}
 
-
+# %% ../../nbs/6_results/66_panels.ipynb #c9bde78e
 def _draw_panel(fig, points, at, names, looks, styles, tints, of):
     "The curves of one panel."
     lines = points.groupby(["curve", "method", *(["line"] if "line" in points else [])], sort=False, dropna=False)

@@ -174,7 +174,7 @@ def _row_over_tasks(rows, estimates, level, names):
     ends = dict(median=e.value, low=e.low, high=e.high)
     return names | ends | summed | dict(n_seeds=max(r["n_seeds"] for r in rows), n_tasks=e.n)
 
-
+# %% ../../nbs/6_results/63_pgr.ipynb #e25813db
 def median_pgr_table(
     table="results",             # of `results_table`, or what that accepts
     keep: str = "defined",       # which pairs: "defined"; "reference", those with ceiling > weak; "all"

@@ -140,7 +140,7 @@ def _panels(table, task=None):
             panels.append((title, drawn, used))
     return panels
 
-
+# %% ../../nbs/6_results/65_transfer.ipynb #6c2f05ff
 def _truth_panel(fig, truth, names, theme, panel, pixels):
     "The diagonal and its labels; -> (model -> its place on the axis, room needed below)."
     ink = THEMES[theme]
@@ -240,7 +240,7 @@ def _draw_transfer(panels, table, looks, notes, theme, width):
         add_legend(fig, title, shown, switches=False)
     return fig.update_yaxes(title="accuracy")
 
-
+# %% ../../nbs/6_results/65_transfer.ipynb #1684650a
 def _write_below(fig, panel, below, title, lines):
     "A panel's title of the axis, and the small table beside it."
     n = "" if panel == 1 else panel

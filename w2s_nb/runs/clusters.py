@@ -146,7 +146,7 @@ class Ray:
 # %% ../../nbs/5_runs/55_clusters.ipynb #b8f1a3a9
 GONE_SECONDS = 20   # so long we wait for the result of a job that has left the queue: shared folders show files late
 
-
+# %% ../../nbs/5_runs/55_clusters.ipynb #6e5b8e70
 @dataclass(frozen=True)
 class Slurm:
     "The executor that submits job arrays to Slurm."
@@ -233,7 +233,7 @@ class SlurmTask:
         from submitit.helpers import DelayedSubmission
         return DelayedSubmission(self, order, script)
 
-
+# %% ../../nbs/5_runs/55_clusters.ipynb #35b6c42c
 def _sent(executor, orders):
     try: return executor.map_array(SlurmTask(), *zip(*orders))
     except Exception as e:                                 # submitit passes on what sbatch printed

@@ -85,7 +85,7 @@ class Names:
 STAGES = (Names, ChainSettings, DataSettings, TokenSettings, ModelSettings, LossSettings,
           OptimSettings, StopSettings, ReadingSettings, ProbeSettings, PromptSettings, LabelSettings)
 
-
+# %% ../../nbs/5_runs/50_config.ipynb #49568ef5
 @dataclass(frozen=True, repr=False)
 class RunConfig(LabelSettings, PromptSettings, ProbeSettings, ReadingSettings, StopSettings, OptimSettings,
                 LossSettings, ModelSettings, TokenSettings, DataSettings, ChainSettings, Names):
@@ -254,7 +254,7 @@ def _check_labels(config):
         raise ConfigError("matched_noise without a teacher has no supervisor to match: give it an accuracy, "
                           "for instance accuracy=0.8.")
 
-
+# %% ../../nbs/5_runs/50_config.ipynb #07682f44
 def _check_own_runs(config, needs, names):
     "A student's own earlier runs are all that is in `beside`, one for each round."
     mixed = [need for need in _BESIDE if need in needs]
@@ -321,7 +321,7 @@ def _check_tune(config, tune):
         raise ConfigError(f"{config.model!r} cannot learn labels with tune='own_head': the head that its weights bring "
                           "is used as it is. Choose another way to tune, such as 'probe' or 'knn'.")
 
-
+# %% ../../nbs/5_runs/50_config.ipynb #4253943b
 WITHOUT_STEPS = ("prompt", "knn", "own_head")  # ways to tune in which no step is taken
 
 
@@ -376,7 +376,7 @@ def _fill(config, task, spec, resolved):
     values["defaults_of"] = "tune"                       # its values are filled in, so it says nothing any more
     return Resolved(**values)
 
-
+# %% ../../nbs/5_runs/50_config.ipynb #03b92649
 def _of_tune(config, spec, left_open):
     """Learning rate and passes of a probe or LoRA, where they are left open: the models' own are for full tuning, and
     would hardly move a fresh head. Networks are probed by default, so theirs are for probes; L-BFGS has none."""
@@ -424,7 +424,7 @@ class Identity:
 
     def __repr__(self): return f"Identity({slug(self.config.task)}/{self.name})"
 
-
+# %% ../../nbs/5_runs/50_config.ipynb #3e9fe191
 def identify(
     config: RunConfig,                     # what to train
     execution: Execution = Execution(),    # where rows are read from
@@ -489,7 +489,7 @@ def _read_labels(place):
     texts = {name: ["" if values[i] is None else str(values[i]) for i in given] for name, values in columns.items()}
     return Dataset.from_dict(texts | dict(soft_label=[soft[i] for i in given]))
 
-
+# %% ../../nbs/5_runs/50_config.ipynb #e975acd1
 def _soft_label(value, where):
     "A distribution, also as the text of one: '[0.2, 0.8]'; None where it is missing."
     if isinstance(value, str):

@@ -197,7 +197,7 @@ class Local:
         if n == 1 and not devices: return _here(jobs)
         return _in_workers(jobs, [devices[i % len(devices)] if devices else None for i in range(n)])
 
-
+# %% ../../nbs/5_runs/54_executors.ipynb #7d2288e5
 def _here(jobs):
     "Run the jobs in this process, one after the other."
     left = Remaining(jobs)
@@ -223,7 +223,7 @@ class Died:
         if self.status >= 0: return f"ended with status {self.status}"
         return f"was killed by {signal.Signals(-self.status).name}"
 
-
+# %% ../../nbs/5_runs/54_executors.ipynb #69be3506
 class Worker:
     "A process that trains one job after the other."
 
@@ -358,7 +358,7 @@ def import_caller(
         if not as_main: sys.argv = before
     _imported = file
 
-
+# %% ../../nbs/5_runs/54_executors.ipynb #0ad9ef5c
 def attempt_order(
     config: RunConfig,      # what to train
     execution: Execution,   # where and how

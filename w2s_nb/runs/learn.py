@@ -400,7 +400,7 @@ def _backbone(p, execution, checkpoints):
         return p.given.backbone.load_model(execution.place, execution.trust_remote_code).backbone, {}
     return read_texts(p, execution, checkpoints) if p.config.generative_epochs else (None, {})
 
-
+# %% ../../nbs/5_runs/52_learn.ipynb #bd5e291d
 def _fresh_probe(p, train, execution):
     "A linear head on the pretrained backbone's features."
     config, kind, spec = p.config, p.run.kind, p.run.spec
@@ -499,7 +499,7 @@ def learn(
     whole = config.generative_epochs > 0                 # then frozen weights are not the pretrained ones
     yield from resumable(records, learner.model, stepper, checkpoints, "learning", kept, whole)
 
-
+# %% ../../nbs/5_runs/52_learn.ipynb #47c4c224
 def _measured_at(order, n_rows, config, execution):
     "The steps after which to measure; the last is always one of them."
     last = len(order) - 1

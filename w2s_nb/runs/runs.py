@@ -64,7 +64,7 @@ def stored_or_trained(
     if sync: run_sync(sync, "upload", path, root)
     return load_run(path)
 
-
+# %% ../../nbs/5_runs/53_runs.ipynb #d9f90d52
 def _check_alone(run):
     "A run that was taken over is looked for again; several processes cannot, since the others are in the middle of it."
     if processes()[1] > 1:
@@ -201,7 +201,7 @@ def _identity(run):
                 beside=[one.id for one in run.beside],
                 teacher=run.teacher and run.teacher.id, backbone=run.backbone and run.backbone.id)
 
-
+# %% ../../nbs/5_runs/53_runs.ipynb #5d48212f
 def _labels_right(p, train):
     "Share of the learned labels whose class is the true one; None where nothing is learned."
     if not len(train): return None

@@ -185,7 +185,7 @@ class Hold:
         "Raise `Lost` if another process has taken the run over."
         if self.is_lost: raise Lost(f"Another process has taken over {Path(self.lease.lock_file).stem}.")
 
-
+# %% ../../nbs/5_runs/51_store.ipynb #94f6babc
 @contextmanager
 def held(
     path: Path,         # folder of the run
@@ -241,7 +241,7 @@ def _partial(path): return sorted(path.parent.glob(f".{path.name}.partial*"))
 
 def _older(path): return path.with_name(f".{path.name}.old")
 
-
+# %% ../../nbs/5_runs/51_store.ipynb #06fa386d
 def _move_into_place(new, path):
     "Put the finished folder at `path`; an older one is deleted only afterwards."
     shutil.rmtree(_older(path), ignore_errors=True)

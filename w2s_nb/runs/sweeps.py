@@ -88,7 +88,7 @@ def check_lists(
         if len(set(values)) < len(values):
             raise ConfigError(f"{name}={list(values)} names an entry twice: name each once.")
 
-
+# %% ../../nbs/5_runs/58_sweeps.ipynb #805a1fdc
 def plan(
     model_sizes: Sequence[str],            # models, smallest first, or a pattern of one model's checkpoints
     ds_names: Sequence[str],               # tasks, or groups of tasks: "paper-nlp", "micro"
@@ -174,7 +174,7 @@ def run_all(
                           + " ".join(map(str, failed)))
     return [found[runs[config].id] for config in configs]
 
-
+# %% ../../nbs/5_runs/58_sweeps.ipynb #5170aa35
 def dry_run(
     configs: Sequence[RunConfig],    # what a sweep would run
     root: str | Path = "results",    # folder of stored runs
