@@ -452,10 +452,10 @@ def _start_others(o, words):
 
 # %% ../../nbs/7_commands/71_cli.ipynb #d646c500
 def _train(t):
+    from dataclasses import replace
     from w2s_nb.data.runtime import ConfigError
     from w2s_nb.runs.config import RunConfig
     from w2s_nb.runs.runs import train_run
-    from dataclasses import replace
     from w2s_nb.runs.sweeps import ground_truth, own_runs
     o = t.own
     if o.weak_model_size and o.weak_labels_path:

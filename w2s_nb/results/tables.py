@@ -185,6 +185,12 @@ def _with_ends(table, value, of, digits):
     return [interval_text(v, low, high, digits, n) for v, low, high, n in zip(table[value], *ends, seeds)]
 
 
+def _counts(column):
+    "Whole numbers; texts where some are missing, and then empty."
+    whole = column.astype("Int64")
+    return whole.astype(str).where(column.notna(), "") if column.isna().any() else whole
+
+
 def _estimate_text(table):
     "The column of the table's estimate."
     for name, title in dict(median="median PGR", difference="PGR difference", pgr="PGR").items():
@@ -223,7 +229,7 @@ def compact(
     if "gap" in table: shown["gap"] = _with_ends(table, "gap", "gap", 3)
     shown |= _estimate_text(table)
     shown |= {c: table[c] for c in ("verdict",) if c in table}
-    shown |= {c.removeprefix("n_"): table[c].astype("Int64") for c in table if c[:2] == "n_"}
+    shown |= {c.removeprefix("n_"): _counts(table[c]) for c in table if c[:2] == "n_"}
     if "reason" in table and table.reason.any(): shown["undefined because"] = table.reason
     return pd.DataFrame(shown)
 
