@@ -13,6 +13,34 @@ function plotly() {  // loaded once, and only on pages that have a figure
   });
 }
 
+// Colors of the light theme of w2s_nb.results.drawing -> those of its dark theme.
+const DARK = { "#000000": "#f5f5f5", "#333333": "#c9ccd1", "#e6e6e6": "#343a42" };
+
+function lightened(color) {  // a color that a dark page would swallow
+  const parts = /^rgba?\((\d+), ?(\d+), ?(\d+)(.*)\)$/.exec(color);
+  if (!parts) return color;
+  const [red, green, blue] = parts.slice(1, 4).map(Number), light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  if (light > 85) return color;
+  const mixed = [red, green, blue].map((part) => Math.round(part + 0.45 * (255 - part)));
+  return `${parts[4] ? "rgba" : "rgb"}(${mixed.join(", ")}${parts[4]})`;
+}
+
+function darkened(value, name = "") {  // a figure, or a part of it; bars and the text in them keep theirs
+  if (/(inside)?textfont$/.test(name)) return value;
+  if (/^(paper|plot)_bgcolor$/.test(name)) return CLEAR;
+  if (typeof value === "string") return DARK[value] ?? lightened(value);
+  if (Array.isArray(value)) return value.length > 500 ? value : value.map((part) => darkened(part));
+  if (value === null || typeof value !== "object") return value;
+  const whole = Object.fromEntries(Object.entries(value).map(([key, part]) => [key, darkened(part, key)]));
+  if (value.type === "bar") whole.marker = { ...value.marker, line: { color: DARK["#333333"], width: 1 } };
+  return whole;
+}
+
+function forPage({ data, layout }) {  // a figure with a white ground follows a dark page too
+  const dark = document.documentElement.dataset.theme === "dark" && layout.paper_bgcolor === "#ffffff";
+  return dark ? { data: darkened(data), layout: darkened(layout) } : { data, layout };
+}
+
 function inPageColors({ width, ...layout }) {  // a figure with a ground of its own keeps it
   if (layout.paper_bgcolor && !/rgba\(.*, ?0\)/.test(layout.paper_bgcolor)) return layout;
   const text = getComputedStyle(document.body).color, line = "rgba(128,128,128,.6)", grid = "rgba(128,128,128,.25)";
@@ -25,7 +53,7 @@ function inPageColors({ width, ...layout }) {  // a figure with a ground of its 
 }
 
 async function draw(figure) {
-  const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+  const { data, layout } = forPage(JSON.parse(figure.querySelector("script").textContent));
   const Plotly = await plotly();
   await Plotly.react(figure.firstElementChild, data, inPageColors(layout), CONFIG);
   figure.classList.add("drawn");
