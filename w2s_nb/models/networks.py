@@ -382,6 +382,11 @@ def _recompute_network(net, spec):
                           "leave checkpointing out, and lower the micro-batch to save memory.") from e
 
 
+def _compile_network(net, spec, device):
+    image = torch.zeros(1, *spec.metadata["input_size"], device=device)
+    compile_backbone(net, lambda: net(image))
+
+# %% ../../nbs/2_models/23_networks.ipynb #e8d8e7d9
 def load_network_classifier(
     spec: NetworkSpec,  # which network
     n_classes: int,     # number of classes C
@@ -398,6 +403,9 @@ def load_network_classifier(
     if execution.device_map:
         raise ConfigError(f"device_map={execution.device_map!r} with the network {spec.name!r}: networks are put on "
                           "one device. Leave device_map out.")
+    if execution.attn_implementation:
+        raise ConfigError(f"attn_implementation={execution.attn_implementation!r} with the network {spec.name!r}: only "
+                          "models of transformers let us choose it. Leave attn_implementation out.")
     if not settings.pretrained: spec = replace(spec, pretrained=False)
     dtype = network_dtype(settings.dtype or spec.dtype, execution.place)
     if not own: backbone = load_network(spec)
@@ -409,9 +417,7 @@ def load_network_classifier(
         backbone = add_network_lora(backbone, image, **settings.lora, seed=seed)
     model = NetworkClassifier(spec, backbone, n_classes, tune == "probe", settings.dropout, dtype, own)
     model.to(execution.place)
-    if execution.compile:
-        image = torch.zeros(1, *spec.metadata["input_size"], device=execution.place)
-        compile_backbone(backbone, lambda: backbone(image))
+    if execution.compile: _compile_network(backbone, spec, execution.place)
     return model.train()
 
 # %% ../../nbs/2_models/23_networks.ipynb #n3tsave1
@@ -499,6 +505,7 @@ def embed(
     def compute(index):
         was_training = trained and source.training
         net = source.eval().backbone if trained else load_network(spec, what).to(device)
+        if execution.compile and not trained: _compile_network(net, spec, device)
         for at, pixels in _loader(readable(images.select(index)), spec, execution):
             yield at.numpy(), run_network(net, pixels.to(device, non_blocking=True), dtype).cpu().numpy()[None]
         if trained: source.train(was_training)
