@@ -1,12 +1,14 @@
 """Speed and memory of training and evaluation, beside the loops that people use: nbs/tables/speed*.csv.
 
     python tools/bench/speed.py --data DIR [--tokenizer NAME] [--reference CHECKOUT] [--device cuda] [--rounds 2]
+                                [--batch 32]
     python tools/bench/speed.py --tiny          # a minute, to see that it runs; writes no table
 
 Who is measured, on the same rows of sciq, boolq and amazon_polarity (`--data` holds NAME/SPLIT files, as W2S_DATA_DIR):
 `fit` of this package; the loop of openai/weak-to-strong, from a checkout or written down here after it; and Hugging
 Face's Trainer, plain and with batches grouped by length. All start from the same random weights, without dropout, with
-batches of 32 rows. They take turns, one step each; a row of the table holds the median of the rounds and their range.
+batches of 32 rows (`--batch`). They take turns, one step each; a row of the table holds the median of the rounds and
+their range.
 """
 import argparse
 import gc
@@ -121,7 +123,7 @@ def ours(tokens, folder, device, dtype, loss):
         while True: yield tokens.batch(queue.pop(0) if queue else np.arange(1))
 
     def step(rows):
-        room = Room(tokens=int(tokens.lengths[rows].sum()) // 6) if loss == "logconf" else Room(tokens=8192)
+        room = Room(tokens=int(tokens.lengths[rows].sum()) // 6) if loss == "logconf" else Room(tokens=2**15)
         queue[:] = [rows]
         next(iter(fit(model, batches(), 10**6, LOSSES[loss], stepper, room, loss in ROWWISE)))
 
@@ -171,7 +173,7 @@ def evaluated(model, tokens, device, rows):
     return [model(padded(tokens, rows[i:i + BATCH], device)).cpu() for i in range(0, len(rows), BATCH)]
 
 
-def checkout(tokens, folder, device, dtype, micro_batch, reference):
+def checkout(tokens, folder, device, dtype, micro_batch, reference, batch):
     "The reference's own code; on a machine without CUDA its calls of it do nothing."
     sys.path.insert(0, str(reference))
     if device.type != "cuda":
@@ -187,13 +189,13 @@ def checkout(tokens, folder, device, dtype, micro_batch, reference):
 
     def step(rows):
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            train_model(model, rows_as_theirs(rows), batch_size=BATCH, lr=LR, minibatch_size=micro_batch, epochs=1,
+            train_model(model, rows_as_theirs(rows), batch_size=batch, lr=LR, minibatch_size=micro_batch, epochs=1,
                         eval_every=10**6, lr_schedule="constant")
 
     return step, partial(evaluated, model, tokens, device), model
 
 
-def trainer(tokens, folder, device, dtype):
+def trainer(tokens, folder, device, dtype, batch):
     "Hugging Face's Trainer with its defaults, on batches that are given to it."
     import transformers
     weights = torch.bfloat16 if dtype == "bf16-true" else torch.float32
@@ -221,7 +223,7 @@ def trainer(tokens, folder, device, dtype):
     clock, timed = Clock(device), Timed()
     home = tempfile.mkdtemp()
     given = transformers.TrainingArguments(
-        home, per_device_train_batch_size=BATCH, per_device_eval_batch_size=BATCH, max_steps=1, learning_rate=LR,
+        home, per_device_train_batch_size=batch, per_device_eval_batch_size=BATCH, max_steps=1, learning_rate=LR,
         train_sampling_strategy="sequential", save_strategy="no", logging_strategy="no", report_to=[],
         disable_tqdm=True, use_cpu=device.type == "cpu", dataloader_pin_memory=device.type == "cuda")
 
@@ -240,11 +242,11 @@ def trainer(tokens, folder, device, dtype):
     return step, evaluate, model
 
 
-def grouped(lengths, rounds):
+def grouped(lengths, rounds, batch):
     "Batches that the Trainer's group_by_length would form, of the lengths that occur: one a round."
     from transformers.trainer_pt_utils import LengthGroupedSampler
-    order = list(LengthGroupedSampler(BATCH, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(0)))
-    batches = [np.array(order[i:i + BATCH]) for i in range(0, len(order) - BATCH + 1, BATCH)]
+    order = list(LengthGroupedSampler(batch, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(0)))
+    batches = [np.array(order[i:i + batch]) for i in range(0, len(order) - batch + 1, batch)]
     batches.sort(key=lambda rows: lengths[rows].sum())
     return [batches[int((r + 0.5) / rounds * len(batches))] for r in range(rounds)]
 
@@ -279,19 +281,19 @@ def contestants(args, device, first):
     if not large: made["ours, fp32"] = (partial(ours, dtype="fp32", loss="xent"), "fp32", "xent", BATCH)
     made["ours, bf16"] = (partial(ours, dtype="bf16-true" if large else "bf16", loss="xent"), "bf16", "xent", BATCH)
     if first: made["ours, logconf"] = (partial(ours, dtype=dtype, loss="logconf"), dtype[:4], "logconf", BATCH)
-    own = partial(checkout, reference=args.reference) if args.reference else restated
+    own = partial(checkout, reference=args.reference, batch=args.batch) if args.reference else restated
     for size in (1, BATCH) if first or device.type == "cuda" else (1,):
         made[f"reference, micro-batch {size}"] = (partial(own, dtype=dtype, micro_batch=size), dtype[:4], "xent", size)
-    made["Trainer"] = (partial(trainer, dtype=dtype), dtype[:4], "xent", BATCH)
-    made["Trainer, grouped by length"] = (partial(trainer, dtype=dtype), dtype[:4], "xent", BATCH)
+    made["Trainer"] = (partial(trainer, dtype=dtype, batch=args.batch), dtype[:4], "xent", args.batch)
+    made["Trainer, grouped by length"] = made["Trainer"]
     return made
 
 
 def compare(task, tokens, folder, args, device, first):
     "Rows of the table: every contestant's training and evaluation on a task, taking turns."
     clock, rng, found = Clock(device), np.random.default_rng(1), []
-    batches = [rng.permutation(len(tokens))[:BATCH] for _ in range(args.rounds)]
-    by_length = grouped(tokens.lengths, args.rounds)
+    batches = [rng.permutation(len(tokens))[:args.batch] for _ in range(args.rounds)]
+    by_length = grouped(tokens.lengths, args.rounds, args.batch)
     made = contestants(args, device, first)
     short = np.argsort(tokens.lengths)[:BATCH]
     for r in range(args.rounds):
@@ -301,7 +303,7 @@ def compare(task, tokens, folder, args, device, first):
             step(short)                                               # allocate moments and buffers
             rows = by_length[r] if "grouped" in who else batches[r]
             taken, peaks = [], []
-            for _ in range(5 if device.type == "cuda" else 1):        # steps of milliseconds: their median
+            while len(taken) < (5 if device.type == "cuda" else 1) and sum(taken) < 5:    # of milliseconds: the median
                 with clock.measure(): inside = step(rows)
                 taken.append(inside or clock.seconds)
                 peaks.append(clock.peak_mb)
@@ -403,6 +405,7 @@ def main():
     parser.add_argument("--size", default="gpt2", help="gpt2, gpt2-xl, qwen2.5-1.5b")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="whose rows are read")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=BATCH, help="rows of a training step")
     parser.add_argument("--rows", type=int, default=1600, help="rows of a task that are read")
     parser.add_argument("--tables", default=str(TABLES), help="folder to write to")
     parser.add_argument("--tiny", action="store_true", help="a tiny model on made-up rows, to see that everything runs")
@@ -422,12 +425,13 @@ def main():
             found += compare(task, tokens, folder, args, device, first=task == tasks[0])
             parts += parts_of_step(task, tokens, folder, device, "bf16-true" if big else "fp32")
             if task == tasks[0] and device.type == "cpu": memory = activations(tokens, folder)
-    table = table_of(found).assign(size=args.size, **machine(device))
+    table = table_of(found).assign(size=args.size, batch=args.batch, **machine(device))
     print(table.drop(columns=["processor", "torch", "transformers", "w2s_nb"]).round(3).to_string(index=False))
     print(f"{time.time() - start:.0f} s")
     if args.tiny: return
     out = Path(args.tables)
     suffix = "" if device.type == "cpu" else f"_{device.type}_{args.size}"
+    if args.batch != BATCH: suffix += f"_batch_{args.batch}"
     table.round(4).to_csv(out / f"speed{suffix}.csv", index=False)
     if parts: pd.DataFrame(parts).round(5).to_csv(out / f"speed_parts{suffix}.csv", index=False)
     if device.type == "cpu": pd.DataFrame(memory).round(2).to_csv(out / "speed_memory.csv", index=False)
