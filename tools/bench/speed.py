@@ -113,9 +113,9 @@ def resident():
 
 # Each of the following gives `(step, evaluate)`: step(row numbers) trains on a batch, evaluate(row numbers) predicts.
 
-def ours(tokens, folder, device, dtype, loss):
+def ours(tokens, folder, device, dtype, loss, compile=False):
     "This package: packed rows, activations kept as by the others; logconf with a sixth of the batch in memory."
-    spec, execution = model_spec(folder), Execution(device=str(device), checkpointing=False)
+    spec, execution = model_spec(folder), Execution(device=str(device), checkpointing=False, compile=compile)
     model = load_classifier(spec, 2, ModelSettings(dtype=dtype), execution=execution)
     stepper = make_stepper(model, 10**6, OptimSettings(optimizer="adam", lr=LR, schedule="constant"))
     queue = []
@@ -280,12 +280,15 @@ def contestants(args, device, first):
     dtype, made = "bf16-true" if large else "fp32", {}
     if not large: made["ours, fp32"] = (partial(ours, dtype="fp32", loss="xent"), "fp32", "xent", BATCH)
     made["ours, bf16"] = (partial(ours, dtype="bf16-true" if large else "bf16", loss="xent"), "bf16", "xent", BATCH)
-    if first: made["ours, logconf"] = (partial(ours, dtype=dtype, loss="logconf"), dtype[:4], "logconf", BATCH)
+    if args.compiled:
+        made["ours, bf16, compiled"] = (partial(ours, dtype=dtype, loss="xent", compile=True), "bf16", "xent", BATCH)
+    elif first: made["ours, logconf"] = (partial(ours, dtype=dtype, loss="logconf"), dtype[:4], "logconf", BATCH)
     own = partial(checkout, reference=args.reference, batch=args.batch) if args.reference else restated
-    for size in (1, BATCH) if first or device.type == "cuda" else (1,):
+    sizes = (BATCH,) if args.compiled else (1, BATCH) if first or device.type == "cuda" else (1,)
+    for size in sizes:
         made[f"reference, micro-batch {size}"] = (partial(own, dtype=dtype, micro_batch=size), dtype[:4], "xent", size)
     made["Trainer"] = (partial(trainer, dtype=dtype, batch=args.batch), dtype[:4], "xent", args.batch)
-    made["Trainer, grouped by length"] = made["Trainer"]
+    if not args.compiled: made["Trainer, grouped by length"] = made["Trainer"]
     return made
 
 
@@ -300,8 +303,8 @@ def compare(task, tokens, folder, args, device, first):
         rates = dict(fp32=product_rate(device, torch.float32), bf16=product_rate(device, torch.bfloat16))
         for who, (make, dtype, loss, micro_batch) in made.items():
             step, evaluate, model = make(tokens, folder, device)      # one at a time, so that memory is its own
-            step(short)                                               # allocate moments and buffers
-            rows = by_length[r] if "grouped" in who else batches[r]
+            with clock.measure(): step(short)                         # allocate moments and buffers; compile
+            first_s, rows = clock.seconds, by_length[r] if "grouped" in who else batches[r]
             taken, peaks = [], []
             while len(taken) < (5 if device.type == "cuda" else 1) and sum(taken) < 5:    # of milliseconds: the median
                 with clock.measure(): inside = step(rows)
@@ -309,11 +312,11 @@ def compare(task, tokens, folder, args, device, first):
                 peaks.append(clock.peak_mb)
             seconds = float(np.median(taken))
             row = dict(task=task, who=who, dtype=dtype, loss=loss, round=r, rows=len(rows), product=rates[dtype],
-                       tokens=int(tokens.lengths[rows].sum()), weights=body_size(model))
+                       tokens=int(tokens.lengths[rows].sum()), weights=body_size(model), first_s=first_s)
             training = dict(phase="training", seconds=seconds, peak_mb=max(peaks))
             found.append(row | training | dict(padding=padding_of(who, tokens, rows, model, micro_batch)))
             if loss != "xent" or "grouped" in who or who == f"reference, micro-batch {BATCH}": continue
-            if device.type == "cuda": evaluate(rows)                  # kernels are chosen in the first call
+            if device.type == "cuda" or args.compiled: evaluate(rows)     # kernels are chosen, or made, in the first call
             with clock.measure(): evaluate(rows)
             evaluation = dict(phase="evaluation", seconds=clock.seconds, peak_mb=clock.peak_mb)
             found.append(row | evaluation | dict(who=who.split(", micro")[0],
@@ -338,7 +341,7 @@ def table_of(found):
     passes = np.where(df.phase == "training", 6, 2)                                 # operations a weight and token
     df["product_share"] = passes * df.weights * df.tokens_per_s / df["product"]
     groups = df.groupby(["task", "phase", "who", "dtype", "loss"], sort=False)
-    table = groups[["seconds", "rows_per_s", "tokens_per_s", "product_share", "padding", "peak_mb"]].median()
+    table = groups[["seconds", "rows_per_s", "tokens_per_s", "product_share", "padding", "peak_mb", "first_s"]].median()
     table.insert(3, "tokens_per_s_low", groups.tokens_per_s.min())
     table.insert(4, "tokens_per_s_high", groups.tokens_per_s.max())
     table["rounds"] = groups.size()
@@ -408,6 +411,7 @@ def main():
     parser.add_argument("--batch", type=int, default=BATCH, help="rows of a training step")
     parser.add_argument("--rows", type=int, default=1600, help="rows of a task that are read")
     parser.add_argument("--tables", default=str(TABLES), help="folder to write to")
+    parser.add_argument("--compiled", action="store_true", help="compile=True beside the default, and fewer others")
     parser.add_argument("--tiny", action="store_true", help="a tiny model on made-up rows, to see that everything runs")
     args = parser.parse_args()
     os.environ["W2S_CACHE_DIR"] = tempfile.mkdtemp()
@@ -423,18 +427,20 @@ def main():
         for task in tasks:
             tokens = rows_of(task, tokenizer, args)
             found += compare(task, tokens, folder, args, device, first=task == tasks[0])
-            parts += parts_of_step(task, tokens, folder, device, "bf16-true" if big else "fp32")
-            if task == tasks[0] and device.type == "cpu": memory = activations(tokens, folder)
+            if not args.compiled: parts += parts_of_step(task, tokens, folder, device, "bf16-true" if big else "fp32")
+            if task == tasks[0] and device.type == "cpu" and not args.compiled: memory = activations(tokens, folder)
     table = table_of(found).assign(size=args.size, batch=args.batch, **machine(device))
     print(table.drop(columns=["processor", "torch", "transformers", "w2s_nb"]).round(3).to_string(index=False))
     print(f"{time.time() - start:.0f} s")
     if args.tiny: return
     out = Path(args.tables)
     suffix = "" if device.type == "cpu" else f"_{device.type}_{args.size}"
+    if args.compiled: suffix = f"_compiled{suffix}"
     if args.batch != BATCH: suffix += f"_batch_{args.batch}"
     table.round(4).to_csv(out / f"speed{suffix}.csv", index=False)
-    if parts: pd.DataFrame(parts).round(5).to_csv(out / f"speed_parts{suffix}.csv", index=False)
-    if device.type == "cpu": pd.DataFrame(memory).round(2).to_csv(out / "speed_memory.csv", index=False)
+    if parts and not args.compiled: pd.DataFrame(parts).round(5).to_csv(out / f"speed_parts{suffix}.csv", index=False)
+    if device.type == "cpu" and not args.compiled:
+        pd.DataFrame(memory).round(2).to_csv(out / "speed_memory.csv", index=False)
 
 
 if __name__ == "__main__": main()

@@ -8,8 +8,8 @@ __all__ = ['MODELS', 'TUNES', 'HEADS', 'POOLINGS', 'DEVICE_MAPS', 'ModelSpec', '
            'load_config', 'load_tokenizer', 'context_length', 'vocabulary_size', 'is_causal', 'default_pooling',
            'choose_device_map', 'gpu_memory', 'load_backbone', 'Answers', 'ask_backbone', 'pool', 'pooled_states',
            'ask_layout', 'Classifier', 'unembeddings', 'add_lora', 'peft_quiet', 'trained_part', 'load_classifier',
-           'compile_backbone', 'save_classifier', 'load_trained', 'OwnHead', 'load_own_head', 'LanguageModel',
-           'load_language_model']
+           'repeated_layers', 'compile_backbone', 'save_classifier', 'load_trained', 'OwnHead', 'load_own_head',
+           'LanguageModel', 'load_language_model']
 
 # %% ../../nbs/2_models/21_text_models.ipynb #d4735e3a
 import copy
@@ -822,19 +822,36 @@ def load_classifier(
     return model
 
 # %% ../../nbs/2_models/21_text_models.ipynb #f73995f1
+def repeated_layers(
+    model: nn.Module,   # of transformers, timm or torchvision
+) -> list[nn.Module]:   # the layers of its stacks; the model itself where those hold less than half of its weights
+    "The layers that a model repeats."
+    size = lambda parts: sum(p.numel() for part in parts for p in part.parameters())
+    layers, inside = [], set()
+    for stack in model.modules():
+        if stack in inside or not isinstance(stack, (nn.ModuleList, nn.Sequential)): continue
+        if len(stack) < 2 or len({type(layer) for layer in stack}) > 1: continue
+        layers += stack
+        inside |= set(stack.modules())
+    return layers if size(layers) > size([model]) / 2 else [model]
+
+
 def compile_backbone(
     backbone: nn.Module,  # a model in memory
     trial: Callable,      # () -> what it gives for some small input
 ) -> None:
-    "Have torch compile a model in place, for inputs of any size; a `ConfigError` where it cannot."
-    backbone.compile(dynamic=True)
+    """
+    Have torch compile a model in place, for inputs of any size; a `ConfigError` where it cannot. Where the model repeats
+    a layer, that is compiled, once for all its copies, which takes seconds where a whole model takes minutes.
+    """
+    for layer in repeated_layers(backbone): layer.compile(dynamic=True)
     try:
         with _evaluating(backbone), torch.no_grad(): trial()
     except Exception as e:                                     # of whatever kind: compilers have their own
         raise ConfigError(f"compile=True: torch cannot compile {type(backbone).__name__} on this machine "
                           f"({type(e).__name__}): leave compile out.") from e
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #rec0mpu1
 def _recompute(model, spec, execution):
     "Turn gradient checkpointing on where it is asked for; a `ConfigError` if the user asks and the model cannot."
     wanted = spec.gradient_checkpointing if execution.checkpointing is None else execution.checkpointing
