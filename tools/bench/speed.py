@@ -305,6 +305,7 @@ def compare(task, tokens, folder, args, device, first):
             step, evaluate, model = make(tokens, folder, device)      # one at a time, so that memory is its own
             with clock.measure(): step(short)                         # allocate moments and buffers; compile
             first_s, rows = clock.seconds, by_length[r] if "grouped" in who else batches[r]
+            if args.compiled: step(rows)                              # other shapes may be compiled once more
             taken, peaks = [], []
             while len(taken) < (5 if device.type == "cuda" else 1) and sum(taken) < 5:    # of milliseconds: the median
                 with clock.measure(): inside = step(rows)
@@ -316,7 +317,7 @@ def compare(task, tokens, folder, args, device, first):
             training = dict(phase="training", seconds=seconds, peak_mb=max(peaks))
             found.append(row | training | dict(padding=padding_of(who, tokens, rows, model, micro_batch)))
             if loss != "xent" or "grouped" in who or who == f"reference, micro-batch {BATCH}": continue
-            if device.type == "cuda" or args.compiled: evaluate(rows)     # kernels are chosen, or made, in the first call
+            if device.type == "cuda" or args.compiled: evaluate(rows)   # the first call chooses kernels, or makes them
             with clock.measure(): evaluate(rows)
             evaluation = dict(phase="evaluation", seconds=clock.seconds, peak_mb=clock.peak_mb)
             found.append(row | evaluation | dict(who=who.split(", micro")[0],

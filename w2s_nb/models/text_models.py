@@ -841,8 +841,9 @@ def compile_backbone(
     trial: Callable,      # () -> what it gives for some small input
 ) -> None:
     """
-    Have torch compile a model in place, for inputs of any size; a `ConfigError` where it cannot. Where the model repeats
-    a layer, that is compiled, once for all its copies, which takes seconds where a whole model takes minutes.
+    Have torch compile a model in place, for inputs of any size; a `ConfigError` where it cannot.
+
+    Where the model repeats a layer, that is what is compiled, once for all its copies: seconds, not minutes.
     """
     for layer in repeated_layers(backbone): layer.compile(dynamic=True)
     try:
