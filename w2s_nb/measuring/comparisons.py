@@ -91,17 +91,35 @@ def _differences(pairs):
     if not hasattr(models[0], "ids"):      # accuracies: as if a seed had one row of its own
         return np.where(np.eye(len(seeds), dtype=bool)[:, None],
                         [[[np.mean([a - b for a, b in (pair[k] for pair in pairs)])]] for k in seeds], np.nan)
-    index = pd.Index(pd.unique(np.concatenate([np.asarray(m.ids, object) for m in models])))
+    ids = [np.asarray(m.ids) for m in models]
+    same = all(np.array_equal(ids[0], one) for one in ids[1:])         # as nearly always: no need to join them
+    index = pd.Index(ids[0] if same else pd.unique(np.concatenate([one.astype(object) for one in ids])))
     grid = np.zeros((len(seeds), 1, len(index)))
     for s, k in enumerate(seeds):
         for pair in pairs:
             for sign, m in zip((1, -1), pair[k]):
                 right = np.full(len(index), np.nan)
-                right[index.get_indexer(np.asarray(m.ids, object))] = m.correct
+                right[slice(None) if same else index.get_indexer(np.asarray(m.ids, object))] = m.correct
                 grid[s, 0] += sign * right / len(pairs)
         if np.isnan(grid[s]).all():
             raise ConfigError(f"The models compared in seed {k} share no row id: predict the same test rows.")
     return grid
+
+# %% ../../nbs/4_measuring/42_comparisons.ipynb #w3lch947
+def _freedom(variances, degrees):
+    "Degrees of freedom of a sum of variances, each estimated with its own (Welch 1947): equal ones add up."
+    some = variances > 0
+    if not some.any(): return float(degrees.sum())
+    found = variances.sum() ** 2 / (variances ** 2 / (degrees + 2)).sum() - 2
+    return float(np.clip(found, degrees[some].min(), degrees.sum()))
+
+
+def _sum_of_t(scales, freedoms, n):
+    "n values, even, that stand for a sum of two scaled Student's t: evenly over each of them, and even about 0."
+    share = (np.arange(0, n, 2) + 0.5) / n
+    a, b = (scale * stdtrit(freedom, share) for scale, freedom in zip(scales, freedoms))
+    some = a + np.random.default_rng(0).permutation(b)
+    return np.sort(np.concatenate([some, -some]))
 
 
 def mean_difference(
@@ -111,14 +129,13 @@ def mean_difference(
 ) -> Estimate:
     "Mean over pairs and tasks of the accuracy of a less that of b, paired by seed and row. n: test rows of all tasks."
     grids = [_differences(pairs) for pairs in tasks]
-    parts = [[float(np.ravel(x)[0]) for x in (v, s, (d ** 2).sum(0), np.maximum(shared, 0))]
+    found = [[float(np.ravel(x)[0]) for x in (v, s, (d ** 2).sum(0), np.maximum(shared, 0))]
              for v, s, d, shared in map(variance_parts, grids)]
-    value, seeds, between, shared = np.array(parts).T                             # (T,) each
+    value, seeds, between, shared = np.array(found).T                             # (T,) each
     rows = np.array([(~np.isnan(grid)).any(0).sum() for grid in grids])
-    se = float(np.sqrt((between + shared).sum()) / len(tasks))
-    if ((seeds == 1) & (rows == 1)).any(): se = np.nan                           # one accuracy shows no spread
-    spread = (between ** 2 / np.maximum(seeds - 1, 1) + shared ** 2 / np.maximum(rows - 1, 1)).sum()
-    freedom = (between + shared).sum() ** 2 / spread if spread > 0 else 1.0
-    draws = value.mean() + se * stdtrit(freedom, (np.arange(n_draws) + 0.5) / n_draws)
-    ends = np.clip(value.mean() + se * stdtrit(freedom, np.array([1 - level, 1 + level]) / 2), -1, 1).tolist()
-    return Estimate(float(value.mean()), se, *ends, int(rows.sum()), draws, int(seeds.min()))
+    parts = np.sqrt([between.sum(), shared.sum()]) / len(tasks)                   # standard errors of seeds and rows
+    if ((seeds == 1) & (rows == 1)).any(): parts *= np.nan                       # one accuracy shows no spread
+    freedoms = _freedom(between, np.maximum(seeds - 1, 1)), _freedom(shared, np.maximum(rows - 1, 1))
+    draws = value.mean() + _sum_of_t(parts, freedoms, n_draws)
+    ends = np.clip(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="hazen"), -1, 1).tolist()
+    return Estimate(float(value.mean()), float(np.hypot(*parts)), *ends, int(rows.sum()), draws, int(seeds.min()))
