@@ -567,7 +567,7 @@ def _sweep(t):
     from w2s_nb import results_table
     from w2s_nb.models.checkpoints import checkpoints
     from w2s_nb.runs.config import LARGEST
-    from w2s_nb.runs.progress import status_text
+    from w2s_nb.runs.progress import plan_text
     from w2s_nb.runs.sweeps import dry_run, plan, run_all
     o = t.own
     executor = chosen_executor(o)
@@ -577,8 +577,7 @@ def _sweep(t):
                    students_only=o.students_only, **settings)
     if o.dry_run:
         table = dry_run(configs, root_of(t), **t.execution)
-        shown = table[["task", "model", "teacher", "loss", "seed", "state", "seconds"]].fillna("")
-        return print(f"{shown.to_string(index=False)}\n\n{status_text(table, root_of(t))}")
+        return print(plan_text(table, root_of(t)))
     file = write_options(root_of(t), t.command.name, options_of(t))
     print(f"{len(configs)} runs in {root_of(t)}", flush=True)
     runs = run_all(configs, root_of(t), executor=executor, **run_execution(t))
