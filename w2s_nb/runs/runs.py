@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 import time
+import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -20,13 +21,14 @@ import torch
 
 from .. import __version__
 from ..data.files import clear_disk_errors
-from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything
+from ..data.runtime import ConfigError, Execution, kept_randomness, seed_everything, slug
 from ..learning.checkpoints import Checkpoints
 from ..learning.training import with_progress
 from ..measuring.evaluation import accuracy, agreement
 from ..models.devices import agreed, gather_weights, is_first, join_processes, processes
 from .config import WITHOUT_STEPS, Identity, RunConfig, identify
-from .learn import Given, Prepared, begin, learn, prepare, step_order, training_inputs
+from .learn import (Given, Prepared, begin, learn, prepare, step_order, training_inputs,
+                               weak_label_counts)
 from .store import (Hold, Lost, Run, checkpoint_folder, finish_move, held, is_stored, load_run, new_folder,
                               run_path, run_sync, write_run)
 
@@ -107,6 +109,7 @@ def _build_on(run, execution, wait):
 def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     "Train and evaluate one run, and write its folder."
     train, held_out = training_inputs(p, execution)
+    _say_dropped(p)
     checkpoints = Checkpoints(checkpoint_folder(run_path(p.run, execution.root)), execution.checkpoint_every)
     if execution.place.type == "cuda": torch.cuda.reset_peak_memory_stats(execution.place)
     learner, history, cost = _learned(p, train, held_out, folder, execution, hold, checkpoints)
@@ -191,8 +194,26 @@ def summarize(
         agreement=same and {key: _numbers(e) for key, e in same.items()},
         final_loss=history[-1]["loss"] if history else None, steps=len(history), train_rows=train_rows,
         n_params=p.run.kind.n_params(p.run.spec, p.config.tune),
-        dropped={part: len(getattr(inputs, "dropped", ())) for part, inputs in p.inputs.items()},
-        versions=_versions())
+        dropped=_dropped(p), left_out=_left_out(p), versions=_versions())
+
+
+def _dropped(p): return {part: len(getattr(inputs, "dropped", ())) for part, inputs in p.inputs.items()}
+
+
+def _left_out(p):
+    "Which rows are not used, and why: split or half -> reason -> number; how weak labels given by a path fit the rows."
+    found = {part: dict(reasons) for part, reasons in p.rows.left_out.items()}
+    for part, n in _dropped(p).items():
+        if n: found.setdefault(part, {})[f"at least max_ctx={p.config.max_ctx} tokens, or too long for the model"] = n
+    return found | (dict(weak_labels=weak_label_counts(p.config.weak_labels, p.rows)) if p.config.weak_labels else {})
+
+
+def _say_dropped(p):
+    "Warn about rows that are too long."
+    parts = ", ".join(f"{n} of {n + len(p.inputs[part])} {part} rows" for part, n in _dropped(p).items() if n)
+    if parts and is_first():
+        warnings.warn(f"{p.run.task.name}, {slug(p.config.model)}: {parts} are left out, because they have "
+                      f"max_ctx={p.config.max_ctx} tokens or more, or more than the model can read.", stacklevel=2)
 
 
 def _identity(run):
