@@ -38,7 +38,7 @@ def run_one(path, flags, store, shell_type=None):
         ran.add(cell.id)
 
     try: shell.run_all(nb, exc_stop=True, preproc=skipped)
-    except Exception: print(shell.prettytb(fname=path), file=sys.stderr)
+    except (Exception, SystemExit): print(shell.prettytb(fname=path), file=sys.stderr)
     for cell in nb.cells:
         for out in cell.get("outputs", []):
             for line in "".join(out.get("text", "")).splitlines():
