@@ -25,6 +25,7 @@ from ..data.runtime import ConfigError, Execution, Recent, as_declared, check_ch
 from ..data.tables import as_table, file_state, is_saved
 from ..data.tasks import TASKS, Task, find_task, task_name
 from ..data.tokens import TokenSettings
+from ..learning import calibration   # noqa: F401, its functions on labels become known
 from ..learning.budgets import earlier_rounds
 from ..learning.labels import LabelSettings, is_control, label_needs, label_steps
 from ..learning.more_losses import LOSSES, LossSettings
