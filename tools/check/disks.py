@@ -154,7 +154,7 @@ def cases(home, short):
         return works(place, probe)
 
     def odd_root(what, path):
-        place = Place(home, f"root {what}"[:40])
+        place = Place(home, f"root {what}".replace("/", "-")[:40])
         place.words[place.words.index("--results_folder") + 1] = str(path)
         return refused(place, "Cannot write to")
 

@@ -103,10 +103,17 @@ def clear_disk_errors(
         number = _number(e)
         named = str(getattr(e, "filename", None))
         if number in _FULL: remedy = "Make room, and repeat your command"
-        elif number in _NOT_OURS and named.startswith(str(folder)): remedy = "Give a folder that you can write to"
+        elif number in _NOT_OURS and _lies_within(named, folder): remedy = "Give a folder that you can write to"
         else: raise
-        raise ConfigError(f"Cannot write to {str(folder)!r}: {os.strerror(number)}. {remedy}; "
+        dangling = number == errno.EEXIST and os.path.islink(named)
+        why = f"{named!r} is a link to a folder that is not there" if dangling else os.strerror(number)
+        raise ConfigError(f"Cannot write to {str(folder)!r}: {why}. {remedy}; "
                           "what is stored there is untouched.") from e
+
+
+def _lies_within(named, folder):
+    "Whether the file of an error lies in the folder, or the folder below it."
+    return named.startswith(str(folder)) or str(folder).startswith(named + os.sep)
 
 
 def _number(error):
