@@ -107,11 +107,9 @@ def _differences(pairs):
 
 # %% ../../nbs/4_measuring/42_comparisons.ipynb #w3lch947
 def _freedom(variances, degrees):
-    "Degrees of freedom of a sum of variances, each estimated with its own (Welch 1947): equal ones add up."
-    some = variances > 0
-    if not some.any(): return float(degrees.sum())
-    found = variances.sum() ** 2 / (variances ** 2 / (degrees + 2)).sum() - 2
-    return float(np.clip(found, degrees[some].min(), degrees.sum()))
+    "Degrees of freedom of a sum of variances, each estimated with its own (Welch, Satterthwaite): equal ones add up."
+    spread = (variances ** 2 / degrees).sum()
+    return float(variances.sum() ** 2 / spread if spread > 0 else degrees.sum())
 
 
 def _sum_of_t(scales, freedoms, n):
