@@ -431,7 +431,15 @@ def load_tokenizer(
     if files and not files & there and not any("tok" in name or name.endswith(".model") for name in there):
         raise _no_tokenizer(spec)
     if len(tokenizer.get_vocab()) <= len(set(tokenizer.all_special_tokens)): raise _no_tokenizer(spec)
-    return tokenizer
+    return _as_declared(tokenizer, spec, execution)
+
+
+def _as_declared(tokenizer, spec, execution):
+    "Where tokenizer.json is said to be the whole tokenizer, transformers may still apply the rules of the model's type."
+    file = Path(spec.hub) / "tokenizer_config.json"
+    plain = ("TokenizersBackend", "PreTrainedTokenizerFast")
+    if not file.is_file() or read_json(file).get("tokenizer_class") not in plain: return tokenizer
+    return tokenizer if type(tokenizer).__name__ in plain else _from_pretrained(plain[1], spec, execution)
 
 
 def _no_tokenizer(spec):

@@ -7,6 +7,7 @@ __all__ = ['EXPORT_TOLERANCE', 'predict', 'export_model', 'model_card']
 
 # %% ../../nbs/5_runs/59_use.ipynb #use00003
 import copy
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -103,6 +104,17 @@ def _largest_difference(whole, run, tokenizer):
     return float(np.abs(found.log_softmax(1).numpy() - logits).max())
 
 
+def _check_reopens(whole, run, tokenizer):
+    "Raise a `ConfigError` where transformers, which goes by the model's type, would split texts in another way."
+    from transformers import AutoTokenizer
+    with tempfile.TemporaryDirectory() as folder:
+        for part in (tokenizer, whole.config): part.save_pretrained(folder)
+        again = AutoTokenizer.from_pretrained(folder)
+    if any(again(text).input_ids != tokenizer(text).input_ids for text in _PROBES):
+        raise ConfigError(f"transformers opens this tokenizer as a {type(again).__name__}, by the model's type, and then "
+                          f"splits texts in another way: use load_run({run.path.name!r}).load_model() instead.")
+
+
 def export_model(
     run: Run,            # a run of texts or pairs that was stored with its model
     folder: str | Path,  # a new folder
@@ -123,6 +135,7 @@ def export_model(
     if not different < EXPORT_TOLERANCE:
         raise ConfigError(f"transformers has no classifier that reads {type(model.backbone).__name__} as this run does "
                           f"(pooling={model.pooling!r}): use load_run({run.path.name!r}).load_model() instead.")
+    _check_reopens(whole, run, tokenizer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole.save_pretrained(folder)
