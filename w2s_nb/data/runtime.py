@@ -6,8 +6,8 @@
 __all__ = ['DTYPES', 'READING', 'ConfigError', 'check_choice', 'refused', 'as_declared', 'check_at_least', 'check_positive',
            'pick_device', 'autocast', 'multiplies_bf16', 'faster_dtype', 'seed_everything', 'kept_randomness',
            'load_plugins', 'slug', 'cache_dir', 'trim_cache', 'delete_file', 'touch_file', 'Recent', 'html_rows',
-           'is_interactive', 'page_style', 'quiet_hub', 'out_of_memory', 'Room', 'free_memory', 'read_interval',
-           'Execution', 'guard_torchvision']
+           'is_interactive', 'page_style', 'quiet_hub', 'hub_or_cache', 'out_of_memory', 'Room', 'free_memory',
+           'read_interval', 'Execution', 'guard_torchvision']
 
 # %% ../../nbs/1_data/10_runtime.ipynb #d4735e3a
 import ctypes
@@ -362,6 +362,31 @@ def quiet_hub() -> Iterator[None]:
     finally:
         for library, level in zip(libraries, levels): library.set_verbosity(level)
         if bars: enable_progress_bars()
+
+# %% ../../nbs/1_data/10_runtime.ipynb #hub0ca02
+def _hub_answers():
+    "Whether the hub can be reached: asked once, without a second try."
+    from huggingface_hub import constants, get_session
+    try: get_session().head(constants.ENDPOINT, timeout=2)
+    except Exception: return False                 # of whatever kind: no network, no such name, a proxy's refusal
+    return True
+
+
+@contextmanager
+def hub_or_cache(
+    name: str,  # what is read: a hub id, or a local folder, which needs no hub
+) -> Iterator[None]:
+    "Here the libraries read from the hub, quietly; where it does not answer, only from what they have cached."
+    import datasets
+    from huggingface_hub import constants
+    places = (constants, datasets.config)
+    before = [place.HF_HUB_OFFLINE for place in places]
+    if not any(before) and not Path(name).is_dir() and not _hub_answers():
+        for place in places: place.HF_HUB_OFFLINE = True
+    try:
+        with quiet_hub(): yield
+    finally:
+        for place, value in zip(places, before): place.HF_HUB_OFFLINE = value
 
 # %% ../../nbs/1_data/10_runtime.ipynb #room0001
 def out_of_memory(

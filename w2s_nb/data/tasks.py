@@ -27,7 +27,7 @@ from huggingface_hub import snapshot_download
 from . import text_world
 from .image_world import DIGITS
 from .images import Images
-from .runtime import ConfigError, Recent, as_declared, check_choice, html_rows, quiet_hub
+from .runtime import ConfigError, Recent, as_declared, check_choice, html_rows, hub_or_cache
 from .tables import (FILE_READERS, Table, Template, as_table, ending_of, file_state, find_column,
                                 folder_state, read_file, splits_of, value_at)
 
@@ -583,7 +583,7 @@ def _downloaded(task, split):
 def _from_hub(task, split):
     "A split from the hub."
     try:
-        with quiet_hub(): return _downloaded(task, split)
+        with hub_or_cache(task.hub): return _downloaded(task, split)
     except Exception as e:                                          # of any kind: the libraries below have hundreds
         reason = " ".join(str(e).split())[:300].rstrip(".")
         raise ConfigError(f"Split {split!r} of dataset {task.hub!r} cannot be read from the hub ({type(e).__name__}: "

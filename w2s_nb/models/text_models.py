@@ -27,7 +27,7 @@ from functools import cached_property, lru_cache
 from inspect import signature
 from pathlib import Path
 
-from ..data.runtime import DTYPES, ConfigError, Execution, Recent, autocast, check_choice, quiet_hub
+from ..data.runtime import DTYPES, ConfigError, Execution, Recent, autocast, check_choice, hub_or_cache
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
@@ -167,7 +167,7 @@ def _near(name):
 def _hub_params(name):
     "-> parameters of a hub model, and its type; without a connection, of the copy in the hub's cache"
     try:
-        with quiet_hub(): info = HfApi().model_info(name)
+        with hub_or_cache(name): info = HfApi().model_info(name)
     except Exception as e:
         cached = re.fullmatch(r"[\w.-]+/[\w.-]+", name) and try_to_load_from_cache(name, "config.json")
         if isinstance(cached, str) and (n_params := count_params(Path(cached).parent)):
@@ -326,7 +326,7 @@ def _from_pretrained(auto, spec, execution, **options):
         raise ConfigError(f"Model {spec.name!r} runs code from its repository: "
                           "read that code, then allow it with trust_remote_code.")
     try:
-        with quiet_hub(), _quiet():
+        with hub_or_cache(spec.hub), _quiet():
             return getattr(transformers, auto).from_pretrained(
                 spec.hub, revision=spec.revision, trust_remote_code=execution.trust_remote_code, **options)
     except Exception as e:                              # of whatever kind: the libraries below have hundreds
@@ -433,9 +433,9 @@ def load_tokenizer(
     if len(tokenizer.get_vocab()) <= len(set(tokenizer.all_special_tokens)): raise _no_tokenizer(spec)
     return _as_declared(tokenizer, spec, execution)
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #l0adc0n2
 def _as_declared(tokenizer, spec, execution):
-    "Where tokenizer.json is said to be the whole tokenizer, transformers may still apply the rules of the model's type."
+    "Where tokenizer.json is said to be all of it, transformers may still apply the rules of the model's type."
     file = Path(spec.hub) / "tokenizer_config.json"
     plain = ("TokenizersBackend", "PreTrainedTokenizerFast")
     if not file.is_file() or read_json(file).get("tokenizer_class") not in plain: return tokenizer

@@ -111,10 +111,10 @@ def _check_reopens(whole, run, tokenizer):
         for part in (tokenizer, whole.config): part.save_pretrained(folder)
         again = AutoTokenizer.from_pretrained(folder)
     if any(again(text).input_ids != tokenizer(text).input_ids for text in _PROBES):
-        raise ConfigError(f"transformers opens this tokenizer as a {type(again).__name__}, by the model's type, and then "
-                          f"splits texts in another way: use load_run({run.path.name!r}).load_model() instead.")
+        raise ConfigError(f"transformers opens this tokenizer as a {type(again).__name__}, by the model's type, and "
+                          f"then splits texts in another way: use load_run({run.path.name!r}).load_model() instead.")
 
-
+# %% ../../nbs/5_runs/59_use.ipynb #use0001e
 def export_model(
     run: Run,            # a run of texts or pairs that was stored with its model
     folder: str | Path,  # a new folder
