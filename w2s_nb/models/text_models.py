@@ -1000,13 +1000,16 @@ class LanguageModel(nn.Module):
         "How the model reads rows."
         return ask_layout(self.backbone, lambda laid: pooled_states(self.backbone, laid, use_cache=False))
 
-    def _surprise(self, laid):
-        "-> (b, 2) of the rows of one pass"
+    def _surprise(self, laid, starts=None):
+        "-> (b, 2) of the rows of one pass; of each row's tokens from the place `starts` (B,) on, else all"
         ids, n, T = laid.input_ids.flatten(), *laid.row.shape
         followed = torch.zeros(n, T, dtype=torch.bool)
         followed[:, :-1] = (laid.row[:, :-1] == laid.row[:, 1:]) & (laid.row[:, :-1] >= 0)
         at = followed.flatten().nonzero()[:, 0]                                     # tokens that have a next one
         row = laid.row.flatten()[at]
+        if starts is not None:
+            counts = at + 1 - laid.first[row] >= starts[laid.at][row]
+            at, row = at[counts], row[counts]
         tokens = torch.bincount(row, minlength=len(laid.at))
         row, at = row.to(ids.device), at.to(ids.device)
         with autocast(self.dtype, ids.device):
