@@ -44,9 +44,9 @@ class Completions:
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     "How a model learns to answer. The paper trains chess models for 5 epochs (appendix A)."
-    epochs: int = 5
-    lr: float = 1e-3
-    batch_size: int = 32
+    epochs: int = 5         # passes over the rows
+    lr: float = 1e-3        # learning rate of Adam, which a cosine takes to 0
+    batch_size: int = 32    # rows a step
 
     def __post_init__(self):
         check_at_least(1, epochs=self.epochs, batch_size=self.batch_size)
@@ -84,8 +84,8 @@ class AnswerModel(LanguageModel):
 @dataclass(frozen=True)
 class Answerer:
     "A trained model and its tokenizer."
-    model: AnswerModel
-    tokenizer: object
+    model: AnswerModel  # in evaluation mode
+    tokenizer: object   # transformers' tokenizer of it
 
 
 def train_to_answer(
@@ -103,7 +103,8 @@ def train_to_answer(
     model = AnswerModel(lm.lm, lm.dtype)
     order = batch_order(len(tokens), settings.batch_size, settings.epochs, seed)
     stepper = make_stepper(model, len(order), OptimSettings(optimizer="adam", lr=settings.lr))
-    for _ in fit(model, map(tokens.batch, order), len(order), language_loss, stepper, execution.room(training=True)): pass
+    batches, room = map(tokens.batch, order), execution.room(training=True)
+    for _ in fit(model, batches, len(order), language_loss, stepper, room): pass
     return Answerer(model.eval(), tokenizer)
 
 # %% ../../nbs/8_methods/83_completions.ipynb #73f954c6
@@ -124,7 +125,7 @@ def complete(
             for i, text in zip(index, texts): answers[i] = text
     return replace(rows, answers=answers)
 
-
+# %% ../../nbs/8_methods/83_completions.ipynb #2ef024b8
 def _greedy(answerer, batch, most, cache):
     "-> the answers' tokens, a list for each row"
     model, end = answerer.model.eval(), answerer.tokenizer.eos_token_id
