@@ -23,7 +23,7 @@ test: install        ## every notebook, and the checks around them; ends with `N
 	$(BIN)/python tools/check/test.py
 
 test-properties: install   ## 2,000 random tables, settings and command lines
-	W2S_EXAMPLES=2000 $(BIN)/python tools/check/notebooks.py test nbs/1_data/18_tokens.ipynb nbs/5_runs/50_config.ipynb nbs/7_commands/70_cli.ipynb
+	W2S_EXAMPLES=2000 $(BIN)/python tools/check/notebooks.py test nbs/1_data/18_tokens.ipynb nbs/5_runs/50_config.ipynb nbs/7_commands/71_cli.ipynb
 
 dist: install        ## the wheel in dist, and the tutorials with it in a new environment of PYTHON
 	$(BIN)/python tools/check/tutorials.py --wheel --python $(PYTHON)

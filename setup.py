@@ -2,7 +2,7 @@
 import shlex
 from configparser import ConfigParser
 from pathlib import Path
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 cfg = ConfigParser(delimiters=["="])
 cfg.read("settings.ini", encoding="utf8")
@@ -28,7 +28,7 @@ setup(
                  "Intended Audience :: " + cfg["audience"],
                  "Natural Language :: " + cfg["language"],
                  "Topic :: Scientific/Engineering :: Artificial Intelligence"],
-    packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
+    packages=find_namespace_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),   # folders of weights too
     package_data={cfg["lib_path"]: ["py.typed", "*.pyi", "models/weights/**/*"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=shlex.split(cfg["requirements"]),

@@ -96,6 +96,7 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
         part = self.path_of.fullmatch(unquote(url.path))
+        if part is None: return self.answer(200 if url.path == "/" else 404)      # the front page: it is there
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         folder, commit = self.found(part["kind"], part["repo"], part["revision"] or "main")
         if folder is None: return self.answer(404, X_Error_Code=commit)
