@@ -16,7 +16,7 @@ PASSING = [  # what differs from run to run, and the word for it
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?", "DATE"),
     (r"[-─—=]{3,}", "---"),
     (r"\s+", " "),
-    (r" (?=[\])])", ""),                # numpy pads a shorter number before the bracket
+    (r" (?=[\]),])", ""),               # numpy pads a shorter number before what follows it
 ]
 UNSTABLE = {"image/png", "image/jpeg", "image/svg+xml", "application/vnd.plotly.v1+json"}
 

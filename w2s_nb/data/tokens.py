@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from heapq import heapreplace
 from typing import Protocol
 
 import numpy as np
@@ -378,17 +379,17 @@ def lanes(
     order, tokens = np.argsort(-lengths, kind="stable").tolist(), lengths.tolist()
     least = -(-sum(tokens) // max(width, max(tokens)))
     tried = [_dealt(order, tokens, n) for n in range(least, min(least + 3, len(order)) + 1)]
-    return min(tried, key=lambda dealt: len(dealt[0]) * max(dealt[1]))[0]
+    return min(tried, key=lambda dealt: len(dealt[0]) * dealt[1])[0]
 
 
 def _dealt(order, tokens, n):
-    "-> rows of each of n lanes, tokens of each lane"
-    rows, filled = [[] for _ in range(n)], [0] * n
+    "-> rows of each of n lanes, tokens of the fullest"
+    rows, emptiest = [[] for _ in range(n)], [(0, lane) for lane in range(n)]
     for row in order:
-        lane = min(range(n), key=filled.__getitem__)
+        filled, lane = emptiest[0]
         rows[lane].append(row)
-        filled[lane] += tokens[row]
-    return rows, filled
+        heapreplace(emptiest, (filled + tokens[row], lane))
+    return rows, max(emptiest)[0]
 
 
 def _similar(lengths, equal):

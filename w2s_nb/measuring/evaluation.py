@@ -114,6 +114,7 @@ def join(
     *predictions: Predictions,  # of models tested on the same task
 ) -> tuple[Predictions, ...]:
     "Each of the predictions on the rows that all of them have, in the order of the first."
+    if all(np.array_equal(p.ids, predictions[0].ids) for p in predictions): return predictions
     shared = pd.Index(predictions[0].ids)
     for other in predictions[1:]: shared = shared[shared.isin(other.ids)]
     if len(shared) == 0:

@@ -668,6 +668,9 @@ def ask_layout(
     return replace(found, width=min(max(width, 64), WIDTH))
 
 # %% ../../nbs/2_models/21_text_models.ipynb #9400f1b2
+_layouts = Recent(64)   # (kind of backbone, configuration, precision, device, pooling) -> how it reads rows
+
+
 class Classifier(nn.Module):
     "A backbone and a linear head on one vector of each text: of its last real token, unless `pooling` says otherwise."
 
@@ -699,8 +702,11 @@ class Classifier(nn.Module):
 
     @cached_property
     def layout(self) -> Layout:
-        "How the backbone reads rows: found out on a few short ones, once a model."
-        return ask_layout(self.backbone, self._pooled)
+        "How the backbone reads rows: found out on a few short ones, once a process for models of one configuration."
+        weight, config = next(self.backbone.parameters(), torch.zeros(0)), self.backbone.config
+        key = (type(self.backbone), config.to_json_string(), config._attn_implementation, weight.dtype,
+               weight.device.type, self.pooling)
+        return _layouts.get(key, lambda: ask_layout(self.backbone, self._pooled))
 
     def _pooled(self, laid): return pooled_states(self.backbone, laid, self.pooling, **self.options)
 

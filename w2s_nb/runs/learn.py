@@ -329,12 +329,13 @@ def read_texts(
     return lm.backbone, read
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20041
-@dataclass(frozen=True)
+@dataclass
 class Learner:
     "A model, how its batches are made, and how it answers."
     model: nn.Module | None    # trained by `w2s_nb.learning.training.fit`; None: nothing is trained
     answer: Callable           # inputs -> logits (N, C)
     batch: Callable = lambda inputs, index: inputs.batch(index)  # (inputs, index) -> batch
+    latest: Predictions | None = None  # on the test rows, when they were last measured
 
     def predict(self, inputs) -> Predictions:
         "Logits on the rows, with their ids and labels; a `ConfigError` if some are not finite."
@@ -512,15 +513,13 @@ def _measured_at(order, n_rows, config, execution):
 
 def _measures(learner, test, held_out, teacher):
     "Measures after a step, in this order: test accuracy, agreement with the supervisor, with held-out labels."
-    seen = []                                            # the test predictions of this step, for two measures
-
     def eval_accuracy():
-        seen[:] = [learner.predict(test)]
-        return seen[0].correct.mean()
+        learner.latest = learner.predict(test)
+        return learner.latest.correct.mean()
 
     measures = dict(eval_accuracy=eval_accuracy)
     if teacher and teacher.test and np.array_equal(teacher.test.ids, test.ids):
-        measures["agreement"] = lambda: (seen[0].hard == teacher.test.hard).mean()
+        measures["agreement"] = lambda: (learner.latest.hard == teacher.test.hard).mean()
     if len(held_out):
         labels = held_out.labels.argmax(1)
         measures["weak_agreement"] = lambda: (learner.answer(held_out).argmax(1) == labels).mean()

@@ -13,6 +13,7 @@ import time
 import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -113,7 +114,9 @@ def _train(p: Prepared, folder: Path, execution: Execution, hold: Hold) -> None:
     checkpoints = Checkpoints(checkpoint_folder(run_path(p.run, execution.root)), execution.checkpoint_every)
     if execution.place.type == "cuda": torch.cuda.reset_peak_memory_stats(execution.place)
     learner, history, cost = _learned(p, train, held_out, folder, execution, hold, checkpoints)
-    predicted = {part: learner.predict(p.inputs[part]) for part in ("test", "transfer")}
+    measured = learner.latest if p.config.stop == "none" else None     # a stopping rule may put earlier weights back
+    predicted = dict(test=measured or learner.predict(p.inputs["test"]))
+    predicted["transfer"] = learner.predict(p.inputs["transfer"])
     if len(held_out): predicted["heldout"] = learner.predict(held_out)
     summary = summarize(p, predicted, history, len(train)) | cost
     summary |= dict(label_accuracy=_labels_right(p, train), peak_memory_mb=_peak_memory(execution.place))
@@ -236,6 +239,7 @@ def _numbers(estimate):
     return {key: number(getattr(estimate, key)) for key in ("value", "se", "low", "high", "n")}
 
 
+@cache
 def _versions():
     "Versions of this package and of those it computes with; None for one that is not installed."
     found = dict(w2s_nb=__version__)
