@@ -390,12 +390,14 @@ def read_file(
     ending = ending_of(path)
     if ending is None:
         raise ConfigError(f"{str(path)!r} is not a file of rows: its name must end in {', '.join(FILE_READERS)}.")
-    try: return _files.get(file_state(path), lambda: FILE_READERS[ending](path))
+    try: table = _files.get(file_state(path), lambda: FILE_READERS[ending](path))
     except (OSError, EOFError, zlib.error, pa.ArrowException) as e:
         reason = " ".join(str(e).split())[:200]
         what = f"{type(e).__name__}: {reason}"
         raise ConfigError(f"{str(path)!r} cannot be read ({what}): it may be cut short, packed in "
                           "another way than its name says, or not yours to read. Write it again.") from e
+    if not len(table): raise ConfigError(f"{_name(path)} holds no row: write it again, or give another file.")
+    return table
 
 # %% ../../nbs/1_data/14_tables.ipynb #aa2e9078
 def find_column(

@@ -10,7 +10,7 @@ __all__ = ['CONCENTRATION', 'platt_curve', 'isotonic_curve', 'platt', 'isotonic'
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize
+import scipy
 from scipy.special import expit, log_expit, polygamma, psi
 
 from ..data.runtime import ConfigError
@@ -32,7 +32,7 @@ def platt_curve(
         slope = expit(x) - target
         return -(target * log_expit(x) + (1 - target) * log_expit(-x)).sum(), np.array([(slope * z).sum(), slope.sum()])
 
-    a, b = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options=dict(gtol=1e-9)).x
+    a, b = scipy.optimize.minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options=dict(gtol=1e-9)).x
     return lambda p: expit(a * _log_odds(p) + b)
 
 
@@ -48,7 +48,7 @@ def isotonic_curve(
     "The never falling curve with the least squared error (Zadrozny and Elkan 2002), straight between scores."
     at, place, count = np.unique(np.asarray(score, np.float64), return_inverse=True, return_counts=True)
     share = np.bincount(place, np.asarray(true, np.float64)) / count
-    level = isotonic_regression(share, weights=count).x
+    level = scipy.optimize.isotonic_regression(share, weights=count).x
     return lambda p: np.interp(p, at, level)
 
 # %% ../../nbs/3_learning/39_calibration.ipynb #6971a93c

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import softmax
@@ -103,7 +103,7 @@ def fit_temperature(
         why = "right on all of them" if slope(1e2) <= 0 else "no better than chance there"
         raise ConfigError(f"No finite temperature fits the {len(truth)} held-out rows: the supervisor is {why}. "
                           "Hold out more rows, or leave the calibration out.")
-    return 1 / brentq(slope, 1e-2, 1e2, xtol=1e-14)
+    return 1 / scipy.optimize.brentq(slope, 1e-2, 1e2, xtol=1e-14)
 
 
 def calibrate(

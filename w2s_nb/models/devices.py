@@ -18,8 +18,6 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ..data.runtime import ConfigError, Execution
 
@@ -112,15 +110,19 @@ def way_of(
     return "fsdp2" if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" else "ddp"
 
 
+def _sharded(module): return hasattr(module, "reshard")     # FSDP2's own modules have this method
+
+
 def spread(
     model: nn.Module,      # the same in every process; changed in place
     execution: Execution,  # `accelerate_config`
 ) -> nn.Module:
     "Shard the weights over the processes, block by block, if there are several and they shall."
-    if processes()[1] == 1 or way_of(execution) == "ddp" or isinstance(model, FSDPModule): return model
+    if processes()[1] == 1 or way_of(execution) == "ddp" or _sharded(model): return model
     if getattr(model, "dtype", None) == "fp16":
         raise ConfigError("dtype='fp16' with accelerate_config='fsdp2': the processes would scale the loss apart; "
                           "compute in bf16.")
+    from torch.distributed.fsdp import fully_shard # takes a second, so it is loaded where it is used
     getattr(model, "layout", None)                 # found out while the weights are whole
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
     size = lambda module: sum(p.numel() for p in module.parameters())
@@ -137,7 +139,7 @@ def add_gradients(
     last: bool = True,     # the last pass of a step: the processes add up their gradients
 ) -> None:
     "The gradient of the whole batch: each process passes its rows back, and all are added up once a step."
-    sharded = isinstance(model, FSDPModule)
+    sharded = _sharded(model)
     if sharded:
         model.set_requires_gradient_sync(last)
         slope = slope * processes()[1]             # FSDP takes means
@@ -151,7 +153,7 @@ def whole(
     value: torch.Tensor,  # a tensor, or a share of one
 ) -> torch.Tensor:
     "The whole tensor; all processes must ask for it."
-    return value.full_tensor() if isinstance(value, DTensor) else value
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
 def share_like(
@@ -159,7 +161,8 @@ def share_like(
     place: torch.Tensor,  # a tensor of the same shape, or a share of one
 ) -> torch.Tensor:
     "The part of a whole tensor that belongs into this place."
-    if not isinstance(place, DTensor) or value.shape != place.shape: return value
+    if not hasattr(place, "placements") or value.shape != place.shape: return value
+    from torch.distributed.tensor import distribute_tensor
     return distribute_tensor(value.to(place.device), place.device_mesh, place.placements)
 
 
@@ -167,9 +170,9 @@ def gather_weights(
     model: nn.Module,  # after `spread`; in the first process its weights are whole afterwards
 ) -> None:
     "Bring the weights together, to be saved. The model cannot be trained any more."
-    if not isinstance(model, FSDPModule): return
+    if not _sharded(model): return
     for module in model.modules():
-        if isinstance(module, FSDPModule): module.reshard()
+        if _sharded(module): module.reshard()
     made = {}
     for module in model.modules():
         for name, p in module._parameters.items():

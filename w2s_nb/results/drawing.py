@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import scipy
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
-from scipy.optimize import isotonic_regression
 
 from ..data.runtime import ConfigError, check_choice
 
@@ -116,7 +116,7 @@ def spread(
 ) -> np.ndarray:              # (n,)
     "Places at least a gap apart, nearest to the wanted ones by least squares."
     steps = gap * np.arange(len(places))
-    level = isotonic_regression(np.asarray(places, float) - steps).x if len(places) else steps
+    level = scipy.optimize.isotonic_regression(np.asarray(places, float) - steps).x if len(places) else steps
     return np.clip(level, low, max(low, high - (len(places) - 1) * gap)) + steps
 
 # %% ../../nbs/6_results/64_drawing.ipynb #6f4b6612

@@ -7,7 +7,7 @@ __all__ = ['failed_runs', 'failures_text', 'seed_table', 'spread_text']
 
 # %% ../../nbs/6_results/68_failures.ipynb #fal00003
 import pandas as pd
-from scipy.stats import trim_mean
+import scipy
 
 from ..measuring.evaluation import wilson
 from .collect import as_table
@@ -86,7 +86,7 @@ def _share(mark):
 def _seeds_of(runs):
     "The summary of the runs of one row of the table."
     a, worst = runs.accuracy, runs.loc[runs.accuracy.idxmin()]
-    row = dict(seeds=len(runs), mean=a.mean(), median=a.median(), trimmed=trim_mean(a, 0.2), worst=a.min(),
+    row = dict(seeds=len(runs), mean=a.mean(), median=a.median(), trimmed=scipy.stats.trim_mean(a, 0.2), worst=a.min(),
                worst_seed=worst.seed, disagree=seeds_disagree(a))
     for name in ("inverted", "collapsed"):
         row |= dict(zip((name, f"{name}_low", f"{name}_high"), _share(runs[name])))
