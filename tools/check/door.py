@@ -675,7 +675,8 @@ def option_of_a_missing_file():
 @member("command line")
 def plugin_with_an_error():
     "--plugin with a file that has a typing error"
-    said = command("w2s_sweep", "--ds_name", "micro-grammar", "--plugin", file("own.py", "def loss(:\n"), *FEW, status=2)
+    own = file("own.py", "def loss(:\n")
+    said = command("w2s_sweep", "--ds_name", "micro-grammar", "--plugin", own, *FEW, status=2)
     assert "own.py" in said, said
     return said
 
@@ -683,7 +684,8 @@ def plugin_with_an_error():
 @member("command line")
 def plugin_from_the_environment():
     "W2S_PLUGINS with a file that registers a loss"
-    file("own.py", "from w2s_nb import LOSSES\nLOSSES['half'] = lambda z, y, step_frac: LOSSES['xent'](z, y, step_frac) / 2\n")
+    file("own.py", "from w2s_nb import LOSSES\n"
+         "LOSSES['half'] = lambda z, y, step_frac: LOSSES['xent'](z, y, step_frac) / 2\n")
     return swept("--ds_name", "micro-grammar", "--losses", "half", W2S_PLUGINS="own.py")
 
 
@@ -807,7 +809,8 @@ def no_main_guard():
     file("mine.py", "from w2s_nb import RunConfig\n"
          "from w2s_nb.runs.sweeps import run_all\n"
          "few = dict(n_docs=40, n_test_docs=20, epochs=1)\n"
-         "print(len(run_all([RunConfig('micro-grammar', 'micro-8k', seed=s, **few) for s in (0, 1)], 'out', workers=2)))\n")
+         "runs = [RunConfig('micro-grammar', 'micro-8k', seed=s, **few) for s in (0, 1)]\n"
+         "print(len(run_all(runs, 'out', workers=2)))\n")
     done = subprocess.run([sys.executable, "mine.py"], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0 or "__main__" in done.stderr.strip().splitlines()[-1], done.stderr[-200:]
     return "trained" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
@@ -871,7 +874,8 @@ def main():
     for name in names:
         found[name] = right, said = outcome(INPUTS[name][1])
         failed += not right
-        if not args.table: print(f"{'passed' if right else 'FAILED'}  {name}: {textwrap.shorten(said, 160)}", flush=True)
+        if args.table: continue
+        print(f"{'passed' if right else 'FAILED'}  {name}: {textwrap.shorten(said, 160)}", flush=True)
     if args.table:
         earlier = before(args.table.resolve(), names)
         print("| kind | input | before | now |\n| --- | --- | --- | --- |")

@@ -379,7 +379,7 @@ def folder_state(
                 digest.update(repr(file_state(path)).encode(errors="surrogateescape"))
     return digest.hexdigest()
 
-
+# %% ../../nbs/1_data/14_tables.ipynb #emptyf01
 def read_file(
     path: str | Path,  # with an ending of `FILE_READERS`, or a folder that `save_to_disk` wrote
 ) -> Table:

@@ -667,10 +667,10 @@ def ask_layout(
     width = words.weight.shape[1] if hasattr(words, "weight") else WIDTH      # attention costs width / 6D of the rest
     return replace(found, width=min(max(width, 64), WIDTH))
 
-# %% ../../nbs/2_models/21_text_models.ipynb #9400f1b2
+
 _layouts = Recent(64)   # (kind of backbone, configuration, precision, device, pooling) -> how it reads rows
 
-
+# %% ../../nbs/2_models/21_text_models.ipynb #9400f1b2
 class Classifier(nn.Module):
     "A backbone and a linear head on one vector of each text: of its last real token, unless `pooling` says otherwise."
 

@@ -13,7 +13,7 @@ import time
 import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -239,7 +239,7 @@ def _numbers(estimate):
     return {key: number(getattr(estimate, key)) for key in ("value", "se", "low", "high", "n")}
 
 
-@cache
+@lru_cache(maxsize=1)
 def _versions():
     "Versions of this package and of those it computes with; None for one that is not installed."
     found = dict(w2s_nb=__version__)
