@@ -1,6 +1,6 @@
 """Train one run by two processes, and compare with one process. Ends with `N passed, N failed`.
 
-    python tools/check/devices.py            # xent and logconf, full, LoRA and probe, ddp and fsdp2; memory of a rank
+    python tools/check/devices.py            # xent and logconf, full, LoRA and probe, ddp and fsdp2; files; memory
     python tools/check/devices.py --short    # logconf under fsdp2
 
 The processes meet over gloo on the CPU, so no GPU is needed. They are forked from this one, which has imported the
@@ -10,9 +10,11 @@ of that of one process.
 """
 import argparse
 import ctypes
+import json
 import os
 import resource
 import socket
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -64,11 +66,11 @@ def together(work, n):
     return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
 
 
-def trained(root, config, n, how=None):
+def trained(root, config, n, how=None, only="-from-"):
     "The run as n processes have trained it; what is wrong, in words."
     statuses = together(lambda rank: train_run(config, root, device="cpu", micro_batch=4, accelerate_config=how), n)
     if any(statuses): return None, f"exit statuses {statuses}"
-    (path,) = [path.parent for path in Path(root).rglob("manifest.json") if "-from-" in path.parent.name]
+    (path,) = [path.parent for path in Path(root).rglob("manifest.json") if only in path.parent.name]
     return load_run(path), ""
 
 
@@ -87,6 +89,24 @@ def same_logits(home, tune, loss, how):
     differ = f"logits differ by {far:.1e}, weights by {moved:.1e}"
     print(f"{how}, {tune}, {loss}: {differ}, {len(two.history)} steps", flush=True)
     return ", ".join(found)
+
+
+def by_file(home, kind):
+    "What is wrong where `w2s_train` is told how to share a run by a file of accelerate, in words."
+    about = dict(distributed_type=kind, num_processes=2, num_machines=1, machine_rank=0, use_cpu=True,
+                 mixed_precision="no")
+    if kind == "FSDP": about["fsdp_config"] = dict(fsdp_version=2, fsdp_auto_wrap_policy="TRANSFORMER_BASED_WRAP")
+    (home / f"{kind}.yaml").write_text(json.dumps(about))            # JSON is YAML
+    words = f"--ds_name micro-grammar --model_size micro-36k --n_docs 200 --n_test_docs 60 --device cpu " \
+            f"--results_folder {home / kind} --accelerate_config {home / kind}.yaml".split()
+    start = "from w2s_nb.commands.cli import w2s_train; w2s_train()"
+    done = subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True)
+    if done.returncode: return f"exit status {done.returncode}: {done.stderr[-300:]}"
+    (path,) = [path.parent for path in (home / kind).rglob("manifest.json")]
+    one, problem = trained(home / f"{kind}-1", RunConfig("micro-grammar", "micro-36k", **FEW), 1, only="")
+    far = np.abs(one.test.logits - load_run(path).test.logits).max()
+    print(f"accelerate's file, {kind}: logits differ by {far:.1e}", flush=True)
+    return problem or (f"logits differ by {far:.1e}" if far > MOST or one.path.name != path.name else "")
 
 
 def peak(how, n, folder):
@@ -134,7 +154,9 @@ def main():
         home = Path(folder)
         os.environ["W2S_CACHE_DIR"] = str(home / "cache")
         problems = {case: same_logits(home, *case) for case in cases}
-        if not args.short: problems["memory"] = memory(home)
+        if not args.short:
+            problems |= {f"a file of accelerate, {kind}": by_file(home, kind) for kind in ("MULTI_CPU", "FSDP")}
+            problems["memory"] = memory(home)
     for name, problem in problems.items():
         if problem: print(f"FAILED  {name}: {problem}")
     failed = sum(map(bool, problems.values()))

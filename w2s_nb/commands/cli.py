@@ -446,9 +446,23 @@ def _start_others(o, words):
     if not Path(o.accelerate_config).is_file():
         raise ConfigError(f"accelerate_config={o.accelerate_config!r} must be ddp, fsdp2, or a file that "
                           "`accelerate config` has written.")
+    if n := _plain_processes(o.accelerate_config, o.num_processes): sys.exit(launch(program, n))
     number = ["--num_processes", str(o.num_processes)] if o.num_processes else []
     start = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", o.accelerate_config, *number]
     sys.exit(subprocess.run([*start, "--no_python", *program]).returncode)
+
+
+def _plain_processes(path, wanted):
+    "How many processes of one CPU a file of accelerate asks for, which it would give to MPI; 0 where it asks for more."
+    import yaml
+    from w2s_nb.data.runtime import ConfigError
+    try: asked = yaml.safe_load(Path(path).read_text(encoding="utf8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path!r} is no YAML ({' '.join(str(e).split())[:100]}): write it with `accelerate config`.")
+    if not isinstance(asked, dict):
+        raise ConfigError(f"{path!r} holds no settings of accelerate: write it with `accelerate config`.")
+    plain = str(asked.get("distributed_type", "NO")) in ("NO", "MULTI_CPU") and int(asked.get("num_machines") or 1) == 1
+    return int(wanted or asked.get("num_processes") or 1) if plain else 0
 
 # %% ../../nbs/7_commands/71_cli.ipynb #d646c500
 def _train(t):

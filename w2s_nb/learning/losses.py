@@ -97,7 +97,8 @@ def balanced_hard(
     "The student's classes, one-hot (B, C), in the weak labels' shares; two classes exactly as in [O], ties included."
     if logits.shape[1] == 2:
         p0 = logits.softmax(1)[:, 0]
-        first = p0 >= torch.quantile(p0, labels[:, 1].mean().clamp(0, 1))
+        rounding = 4 * torch.finfo(p0.dtype).eps               # how far one text, twice in the batch, may be apart
+        first = p0 >= torch.quantile(p0, labels[:, 1].mean().clamp(0, 1)) * (1 - rounding)
         return torch.stack([first, ~first], 1).to(logits.dtype)
     return F.one_hot((logits - balance_shift(logits, labels)).argmax(1), logits.shape[1]).to(logits.dtype)
 
