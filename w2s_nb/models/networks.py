@@ -255,15 +255,17 @@ def feature_size(
 def timm_folder(
     folder: str | Path,      # new or existing folder
     arch: str,               # timm's name of the architecture
-    weights: dict,           # its state dict, without a head
+    weights: dict,           # its state dict
     model_args: dict | None = None,  # what the architecture was made with
+    n_classes: int = 0,      # of the head that the weights bring; 0: they bring none
     **metadata,              # what differs from the reference's transform: input_size, crop_pct, mean …
 ) -> Path:
     "Write weights as a folder in timm's layout; its path is then a network's name."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     known = {k: v for k, v in _DINO_RESNET50.items() if k not in ("url", "hf_hub_id")}
-    config = dict(architecture=arch, num_classes=0, pretrained_cfg=known | dict(input_size=(3, 224, 224)) | metadata)
+    config = dict(architecture=arch, num_classes=n_classes,
+                  pretrained_cfg=known | dict(input_size=(3, 224, 224), num_classes=n_classes) | metadata)
     if model_args: config["model_args"] = model_args
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     save_file({name: value.cpu().contiguous() for name, value in weights.items()}, folder / "model.safetensors")
