@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-.PHONY: help install demo test test-properties dist export execute readme docs test-browser test-survival test-cluster coverage house bench clean
+.PHONY: help install demo test test-properties dist export execute readme docs test-browser test-door test-survival test-cluster coverage house bench clean
 
 help:                ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ test-cluster: install    ## processes on one folder, Ray with two nodes, Slurm; 
 	$(BIN)/python -m pip install --quiet -e ".[ray,slurm]"
 	$(BIN)/python tools/check/cluster.py
 	$(BIN)/python tools/check/devices.py
+
+test-door: install   ## what users bring: odd files, numbers, models, pictures; ends with `N passed, N failed`
+	$(BIN)/python tools/check/door.py
 
 test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
 	$(BIN)/python tools/check/damage.py --table

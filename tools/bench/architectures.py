@@ -3,8 +3,7 @@
     python tools/bench/architectures.py [TYPE …] [--table nbs/tables/architectures.csv]
 
 Each type of model gets a small random checkpoint and goes through the checks below, one function a check. A check
-returns
-the values of its columns; what it raises as a `ConfigError` is the architecture's refusal, in one sentence.
+returns the values of its columns; what it raises as a `ConfigError` is the architecture's refusal, in one sentence.
 """
 import argparse
 import os

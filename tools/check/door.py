@@ -2,6 +2,7 @@
 
     python tools/check/door.py                    # every input
     python tools/check/door.py csv numbers        # those whose names hold one of these words
+    python tools/check/door.py --short            # the rows
     python tools/check/door.py --table CHECKOUT   # as a table for docs/door.md, beside what another checkout does
 
 Each function is one input. Its docstring says what the input is, it runs in a process and a folder of its own, and it
@@ -864,8 +865,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="words of the names of inputs (default: all)")
     parser.add_argument("--table", metavar="CHECKOUT", type=Path, help="print a table beside what this checkout does")
+    parser.add_argument("--short", action="store_true", help="odd rows only")
     args = parser.parse_args()
     names = [name for name in INPUTS if not args.words or any(word in name for word in args.words)]
+    if args.short: names = [name for name in names if INPUTS[name][0] == "rows"]
     prepare()
     found, failed = {}, 0
     for name in names:

@@ -129,6 +129,11 @@ def check_hub():
     return output_of(TOOLS / "check" / "hub.py")
 
 
+def check_door():
+    "Odd files and tables of rows are read as they were meant, or refused in one sentence."
+    return output_of(TOOLS / "check" / "door.py", "--short")
+
+
 def check_damage():
     "A flipped byte in any file of a run, or of the caches, is noticed, or what it spoiled is made again."
     return output_of(TOOLS / "check" / "damage.py", "--short")
