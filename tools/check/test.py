@@ -158,7 +158,7 @@ CHECKS = {
     "readme": check_readme, "ruff": check_ruff, "rules": check_rules, "export": check_export, "imports": check_imports,
     "light imports": check_light_imports, "package": check_package, "documentation": check_documentation,
     "commands": check_commands,
-    "hub": check_hub, "examples": check_examples, "damage": check_damage,
+    "hub": check_hub, "examples": check_examples, "door": check_door, "damage": check_damage,
     "kills": check_kills, "devices": check_devices,
 }
 
