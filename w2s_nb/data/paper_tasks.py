@@ -228,7 +228,7 @@ PAPER_NLP = ("boolq", "cosmos_qa", "dream", "ethics-justice", "ethics-deontology
              "ethics-utilitarianism", "anli-r2", "cola", "sst2", "hellaswag", "mc_taco", "openbookqa", "paws", "quail",
              "piqa", "quartz", "sciq", "social_i_qa", "multirc", "wic", "twitter-sentiment")
 TASK_GROUPS = {"paper-nlp": PAPER_NLP, "micro": tuple(name for name in TASKS if name.startswith("micro-")
-                                                     and not TASKS[name].pairs)}
+                                                     and TASKS[name].kind == "text")}
 
 
 def named_tasks(

@@ -82,11 +82,19 @@ def _texts(task, txt):
     return {name: str(text) for name, text in texts.items()}
 
 
+def _answer(answer):
+    "The column of a completion's answer."
+    if not isinstance(answer, str) or not answer.strip():
+        raise ConfigError(f"`format` gives the answer {answer!r}: it must be a text with at least one word.")
+    return dict(answer=str(answer))
+
+
 def _formatted(task, row, id, source, rng):
     "One row as a dictionary; a KeyError where a value is missing."
     try:
         txt, label = task.format(row, rng)
         texts = _texts(task, txt)
+        if task.kind == "completion": texts, label = texts | _answer(label), 1
     except ConfigError as e: raise ConfigError(f"Row {id} of task {task.name!r} ({row.place}): {e}") from e
     column = getattr(task.format, "label", None)
     place = row.place + (f", column {column!r}" if column else "")
@@ -101,7 +109,7 @@ def format_rows(
     index: np.ndarray,  # which of them to read
     seed: int,       # seed of the coin
 ) -> tuple[Dataset, dict[str, int]]:  # the rows; column -> how many rows have no value in it and are left out
-    "Format rows in order with one generator: columns id, txt, hard_label, soft_label, group; of pairs also txt2."
+    "Format rows in order with one generator: columns id, txt, hard_label, soft_label, group; also txt2 or answer."
     table = as_table(rows, f"the {source} rows of {task.name!r}")
     if not len(index): raise ConfigError(f"The {source} split of {task.name!r} has no rows.")
     for column in task.columns: _check_column(task, column, table, source)
@@ -263,7 +271,7 @@ def _hash_of(data):
             digest.update(rows.keys.tobytes() + rows.labels.astype("<i8").tobytes())
             continue
         digest.update(b"rows:")
-        columns = [c for c in ("id", "txt", "soft_label", "txt2") if c in rows.column_names]
+        columns = [c for c in ("id", "txt", "soft_label", "txt2", "answer") if c in rows.column_names]
         for row in zip(*(rows[c][:] for c in columns)): digest.update(json.dumps(row).encode())
     return digest.hexdigest()[:16]
 

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['KINDS', 'TASKS', 'MICRO_ROWS', 'MOST_CLASSES', 'TEST_SPLITS', 'TEXT_COLUMNS', 'LABEL_COLUMNS', 'PARQUET', 'Task',
            'format_sciq', 'format_cosmos_qa', 'format_boolq', 'format_amazon_polarity', 'format_anthropic_hh',
-           'format_anthropic_hh_pairs', 'register_task', 'format_micro', 'same_label', 'is_distribution', 'label_of',
-           'task_from_hub', 'GivenRows', 'hold_out', 'task_from_rows', 'task_from_images', 'task_name', 'find_task',
-           'find_file', 'local_file', 'source_state', 'raw_rows']
+           'format_anthropic_hh_pairs', 'register_task', 'format_micro', 'format_answer', 'same_label',
+           'is_distribution', 'label_of', 'task_from_hub', 'GivenRows', 'hold_out', 'task_from_rows',
+           'task_from_images', 'task_name', 'find_task', 'find_file', 'local_file', 'source_state', 'raw_rows']
 
 # %% ../../nbs/1_data/15_tasks.ipynb #d4735e3a
 import os
@@ -32,7 +32,7 @@ from .tables import (FILE_READERS, Table, Template, as_table, ending_of, file_st
                                 folder_state, read_file, splits_of, value_at)
 
 # %% ../../nbs/1_data/15_tasks.ipynb #ef2d127d
-KINDS = ("text", "pairs", "images")
+KINDS = ("text", "pairs", "images", "completion")
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +49,8 @@ class Task:
     rows: Callable | None = None       # split name -> raw rows in any form that `as_table` reads
     group: Callable | None = None      # raw row -> what it shares with other rows; None: every row stands alone
     n_classes: int | None = 2          # number of classes C; None: as many as the images have
-    kind: str = "text"                 # "text", "pairs" (`format` gives two texts, and which is better) or "images"
+    kind: str = "text"                 # "text", "pairs" (`format` gives two texts, and which is better), "images" or
+                                       # "completion" (`format` gives a prompt, and the answer with its first space)
     images: "str | Path | Images | None" = None  # of kind "images": what `load_images` reads
     n_docs: int = 20000                # training rows, both halves together, where a run does not say
     n_test_docs: int | None = 10000    # test rows, where a run does not say; None: all
@@ -92,6 +93,9 @@ def _check_task(task):
     if task.pairs and task.n_classes != 2:
         raise ConfigError(f"Task {task.name!r} has kind='pairs' and n_classes={task.n_classes}: "
                           "a pair has two sides, so leave n_classes out.")
+    if task.kind == "completion" and task.n_classes != 2:
+        raise ConfigError(f"Task {task.name!r} has kind='completion' and n_classes={task.n_classes}: "
+                          "an answer is wrong or right, so leave n_classes out.")
     if images and task.images is None:
         raise ConfigError(f"Task {task.name!r} has kind='images' and no images: give `images`, "
                           "for instance a folder with a subfolder for each class.")
@@ -193,6 +197,7 @@ MICRO_ROWS = dict(train=1500, test=1000)
 
 def _micro_rows(name, split): return text_world.rows(name, split, MICRO_ROWS[split], seed=0)
 def _micro_pairs(split): return text_world.pairs(split, MICRO_ROWS[split], seed=0)
+def _micro_answers(split): return text_world.answers(split, dict(train=3000, test=1000)[split], seed=0)
 
 
 def format_micro(
@@ -203,12 +208,22 @@ def format_micro(
     return row["text"], row["label"]
 
 
+def format_answer(
+    row,  # a raw row
+    rng,  # not used
+):
+    "A prompt and its answer."
+    return row["prompt"], row["answer"]
+
+
 for _name, _spec in text_world.MICRO_TASKS.items():
     register_task(Task(_name, format_micro, ("text", "label"), rows=partial(_micro_rows, _name),
                        n_classes=_spec["n_classes"], answers=tuple(map(tuple, _spec["answers"]))))
 
 TASKS["micro-pairs"] = Task("micro-pairs", format_anthropic_hh_pairs, ("chosen", "rejected"), kind="pairs",
                             rows=_micro_pairs)
+TASKS["micro-answers"] = Task("micro-answers", format_answer, ("prompt", "answer"), kind="completion",
+                              rows=_micro_answers)
 
 # %% ../../nbs/1_data/15_tasks.ipynb #labels01
 def same_label(

@@ -6,7 +6,7 @@
 __all__ = ['GOOD', 'BAD', 'TURNS', 'ASPECTS', 'STRONG', 'TURNED', 'SINGULAR', 'PLURAL', 'SELF', 'THINGS', 'DETERMINERS', 'WHEN',
            'WHERE', 'ALONE', 'PERSON', 'THING', 'NUMBERS', 'OPEN', 'CLOSE', 'NAMES', 'MICRO_TASKS', 'SPLITS', 'FRAME',
            'VOCAB', 'pick', 'zipf', 'coin', 'polarity', 'clause', 'review', 'broken', 'grammar', 'term', 'sums',
-           'is_balanced', 'brackets', 'most', 'rows', 'constructions', 'pairs', 'micro_tokenizer']
+           'is_balanced', 'brackets', 'most', 'rows', 'constructions', 'pairs', 'worth', 'answers', 'micro_tokenizer']
 
 # %% ../../nbs/1_data/11_text_world.ipynb #d4735e3a
 import random
@@ -385,6 +385,31 @@ def pairs(
         found.append(dict(chosen=better["text"], rejected=worse["text"], margin=better["score"] - worse["score"],
                           difficulty=max(better["difficulty"], worse["difficulty"])))
     return found
+
+# %% ../../nbs/1_data/11_text_world.ipynb #a45w3rs1
+def worth(
+    words: list[str],  # of a `term`
+) -> int:
+    "What a term comes to: `two times five`, `ten plus two minus one`."
+    n = [NUMBERS.index(word) for word in words[::2]]
+    if "times" in words: return n[0] * n[1]
+    return n[0] + sum(m if sign == "plus" else -m for sign, m in zip(words[1::2], n[1:]))
+
+
+def answers(
+    split: str = "train",  # "train", "test" or "corpus"; prompts of different splits are disjoint, as in `rows`
+    n: int = 3000,         # how many rows
+    seed: int = 0,         # which rows
+) -> list[dict]:
+    "`n` questions of `micro-most` that are answered in words: `prompt`, and `answer`, such as ` bob has four`."
+    found = []
+    for row in rows("micro-most", split, 2 * n, seed):
+        terms, which = row["text"].split(" ; ")
+        of = {words[0]: worth(words[2:]) for words in map(str.split, terms.split(" , "))}
+        name = (min if which == "least" else max)(of, key=of.get)
+        if of[name] < len(NUMBERS): found.append(dict(prompt=row["text"], answer=f" {name} has {NUMBERS[of[name]]}"))
+    return found[:n]
+
 
 # %% ../../nbs/1_data/11_text_world.ipynb #aea92132
 FRAME = (", . ; ? the was not but and overall who is than more less has most least ok plus minus times right wrong "

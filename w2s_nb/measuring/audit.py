@@ -228,7 +228,9 @@ def audit_task(
 ) -> Audit:
     "Look for shortcuts and repetitions in a task's rows; at most 5,000 rows of each half are read."
     task = TASKS[check_choice("dataset", name, TASKS)]
-    if task.kind == "images": raise ConfigError(f"Task {name!r} has images: audit_task reads texts and pairs.")
+    if task.kind in ("images", "completion"):
+        raise ConfigError(f"Task {name!r} has {'images' if task.kind == 'images' else 'answers in words'}: "
+                          "audit_task reads texts and pairs with classes.")
     rows = rows_for(task, settings or DataSettings(), execution)
     halves = {half: _sides(rows, half, MOST_ROWS) for half in ("weak", "transfer", "test")}
     texts = {half: [" ".join(row) for row in zip(*sides)] for half, sides in halves.items()}

@@ -9,7 +9,7 @@ __all__ = ['MODELS', 'TUNES', 'HEADS', 'POOLINGS', 'DEVICE_MAPS', 'ModelSpec', '
            'choose_device_map', 'gpu_memory', 'load_backbone', 'Answers', 'ask_backbone', 'pool', 'pooled_states',
            'ask_layout', 'Classifier', 'unembeddings', 'add_lora', 'peft_quiet', 'trained_part', 'load_classifier',
            'repeated_layers', 'compile_backbone', 'save_classifier', 'load_trained', 'OwnHead', 'load_own_head',
-           'LanguageModel', 'load_language_model']
+           'LanguageModel', 'load_language_model', 'save_language_model']
 
 # %% ../../nbs/2_models/21_text_models.ipynb #d4735e3a
 import copy
@@ -1072,3 +1072,13 @@ def load_language_model(
         ids = torch.tensor([[1, 2, 3]], device=execution.place)
         compile_backbone(lm, lambda: lm(input_ids=ids, use_cache=False))
     return LanguageModel(_without_padding_warning(lm), dtype)
+
+# %% ../../nbs/2_models/21_text_models.ipynb #0wn1m5av
+def save_language_model(
+    model: LanguageModel,  # trained
+    folder: Path,          # new folder
+    tokenizer,             # of the model
+) -> None:
+    "Write weights and tokenizer as transformers does, which opens the folder alone."
+    with _quiet(): model.lm.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

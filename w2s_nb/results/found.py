@@ -104,11 +104,13 @@ def _measure(test, summary):
     "The measures of one run: from its test predictions, or the accuracy alone."
     cost = {name: summary.get(name, np.nan) for name in ("seconds", "rows_per_s", "peak_memory_mb", "n_params")}
     if test is None: return dict(accuracy=float(summary["accuracy"]), se=summary.get("accuracy_se", np.nan)) | cost
-    a, c = accuracy(test), calibration_error(test, n_boot=40)
-    majority = np.bincount(test.true_class).max() / len(test)
-    found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n, majority=float(majority),
-                 calibration_error=c.value, calibration_error_se=c.se) | failures(test)
-    if test.n_classes <= AUROC_CLASSES:
+    a = accuracy(test)
+    majority = np.unique(test.true_class, return_counts=True)[1].max() / len(test)
+    found = dict(accuracy=a.value, se=a.se, low=a.low, high=a.high, n=a.n, majority=float(majority)) | failures(test)
+    if test.said is None:                                            # answers in words have no probabilities
+        c = calibration_error(test, n_boot=40)
+        found |= dict(calibration_error=c.value, calibration_error_se=c.se)
+    if test.said is None and test.n_classes <= AUROC_CLASSES:
         r = auroc(test)
         found |= dict(auroc=r.value, auroc_se=r.se)
     for kind, e in (summary.get("agreement") or {}).items(): found |= agreement_columns(kind, e["value"], e["se"])
@@ -136,7 +138,8 @@ def _load_predictions(path):
     table = ParquetFile(path).read(use_threads=False)
     flat = {name: table[name].combine_chunks().flatten().to_numpy() for name in ("logits", "truth")}
     arrays = {name: values.reshape(len(table), -1) for name, values in flat.items()}
-    return Predictions(table["id"].to_numpy(), arrays["logits"], arrays["truth"])
+    words = [table[name].to_numpy() for name in ("said", "wanted") if name in table.column_names]
+    return Predictions(table["id"].to_numpy(), arrays["logits"], arrays["truth"], *words)
 
 
 @lru_cache(maxsize=2048)

@@ -328,6 +328,7 @@ WITHOUT_STEPS = ("prompt", "knn", "own_head")  # ways to tune in which no step i
 
 def _check_kind(config, tune, task):
     "What only texts, or only classes, can do."
+    if task.kind == "completion": _check_completion(config, tune, task)
     if task.kind != "text" and (config.head == "unembedding" or tune == "prompt"):
         raise ConfigError(f"Task {task.name!r} is of kind {task.kind!r}: head='unembedding' and tune='prompt' need "
                           "one text a row. Leave them out.")
@@ -339,6 +340,17 @@ def _check_kind(config, tune, task):
                           "so leave it out.")
     if task.kind == "images" and config.generative_epochs:
         raise ConfigError(f"Task {task.name!r} has images: generative_epochs read texts, so leave it out.")
+
+
+def _check_completion(config, tune, task):
+    "Answers in words are learned token by token, so what looks at classes has no place."
+    given = dict(loss=config.loss != "xent" and config.loss, tune=tune != "full" and tune, labels=config.labels,
+                 weak_labels=config.weak_labels, backbone=config.backbone and config.backbone.model,
+                 generative_epochs=config.generative_epochs, pooling=config.pooling, balance=config.balance)
+    name, value = next(((name, value) for name, value in given.items() if value), (None, None))
+    if name:
+        raise ConfigError(f"Task {task.name!r} is answered in words, and {name}={value!r} is for classes: leave it "
+                          "out. A model learns answers with tune='full' and loss='xent'.")
 
 # %% ../../nbs/5_runs/50_config.ipynb #res0lve1
 @dataclass(frozen=True, repr=False)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Given', 'Prepared', 'prepare', 'load_tokens', 'read_weak_labels', 'weak_label_counts', 'with_labels', 'slice_of',
-           'changed_labels', 'held_out_rows', 'training_inputs', 'step_order', 'read_texts', 'Learner', 'fine_tuned',
-           'probed', 'begin', 'solve', 'learn', 'prompted']
+           'changed_labels', 'held_out_rows', 'training_inputs', 'step_order', 'read_texts', 'Learner', 'Answering',
+           'answering', 'fine_tuned', 'probed', 'begin', 'solve', 'learn', 'prompted']
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20003
 import sys
@@ -30,7 +30,8 @@ from ..learning.probes import (FeatureBatch, LinearProbe, ProbeModel, Solver, kn
                                     make_probe, put_head)
 from ..learning.prompts import answer_tokens, prompt_logits, prompt_tokens
 from ..learning.training import Kept, check_steps, fit, language_loss, make_stepper, predict_logits, watch
-from ..measuring.evaluation import Predictions
+from ..measuring.evaluation import Predictions, exact_match
+from ..models.completions import complete
 from ..models.devices import processes, spread, way_of
 from ..models.kinds import tokenizer_of
 from ..models.text_models import load_language_model, unembeddings
@@ -281,7 +282,8 @@ def training_inputs(
     labelled = half
     if p.given.teacher is not None:
         weak_labels = p.given.teacher.transfer
-        labelled = with_labels(half, weak_labels.ids, weak_labels.soft)
+        if p.run.kind.name == "completion": labelled = half.answered(weak_labels.ids, weak_labels.said)
+        else: labelled = with_labels(half, weak_labels.ids, weak_labels.soft)
     elif p.config.weak_labels: labelled = with_labels(half, *read_weak_labels(p.config.weak_labels, p.rows))
     if p.config.labels: labelled = changed_labels(p, half, labelled, execution)
     out = held_out_rows(p, labelled)
@@ -347,6 +349,24 @@ class Learner:
         return Predictions(inputs.ids, logits, inputs.labels)
 
 
+class Answering(Learner):
+    "A model that answers in words: `answer` gives N texts."
+
+    def predict(self, inputs) -> Predictions:
+        "Which answers are those that the rows have."
+        return exact_match(inputs.ids, self.answer(inputs), inputs.answers)
+
+
+def answering(
+    model: nn.Module,       # an `AnswerModel`
+    train,                  # `Questions` to learn: an answer is at most as long as the longest of theirs
+    room: Room = READING,   # how many rows at a time, to answer
+) -> Learner:
+    "The whole model runs on every batch, and answers greedily, at temperature 0."
+    most = int((train.tokens.lengths - train.prompts.lengths).max())
+    return Answering(model, lambda inputs: complete(model, inputs, most, room))
+
+
 def fine_tuned(
     model: nn.Module,       # a classifier
     room: Room = READING,   # how many rows at a time, to answer
@@ -391,6 +411,7 @@ def begin(
     model = kind.classifier(spec, kind.outputs(C), config, config.seed, backbone, execution)
     offer = faster_dtype(execution.place, model.dtype, kind.n_params(spec, config.tune))
     if offer and execution.progress is not False: print(offer, file=sys.stderr)
+    if kind.name == "completion": return answering(model, train, execution.room()), read
     if config.tune != "probe": return fine_tuned(model, execution.room()), read
     return probed(_OnFeatures(model), lambda inputs: kind.features(model, inputs, "last", None, execution)), read
 
@@ -487,14 +508,16 @@ def learn(
     if not isinstance(learner.model, ProbeModel): spread(learner.model, execution)
     if processes()[0]: torch.manual_seed(torch.initial_seed() + processes()[0])     # dropout of its own in each process
     stepper = make_stepper(learner.model, len(order), config)
-    loss = partial(LOSSES[config.loss], **config.loss_options)
+    asked = p.run.kind.name == "completion"
+    loss = language_loss if asked else partial(LOSSES[config.loss], **config.loss_options)
     measured_at = _measured_at(order, len(train), config, execution)
     rule_at = check_steps(len(order), config.stop_checks) if config.stop != "none" else ()
 
     def records(first):
         batches = (learner.batch(train, index) for index in order[first:])
         steps = fit(learner.model, batches, len(order), loss, stepper, execution.room(training=True),
-                    config.loss in ROWWISE, first)
+                    config.loss in ROWWISE and not asked, first)
+        if asked: steps = (record | dict(train_accuracy=np.nan) for record in steps)
         return watch(steps, learner.model, measures, measured_at, config.stop, rule_at, kept)
 
     whole = config.generative_epochs > 0                 # then frozen weights are not the pretrained ones
@@ -521,8 +544,7 @@ def _measures(learner, test, held_out, teacher):
     if teacher and teacher.test and np.array_equal(teacher.test.ids, test.ids):
         measures["agreement"] = lambda: (learner.latest.hard == teacher.test.hard).mean()
     if len(held_out):
-        labels = held_out.labels.argmax(1)
-        measures["weak_agreement"] = lambda: (learner.answer(held_out).argmax(1) == labels).mean()
+        measures["weak_agreement"] = lambda: learner.predict(held_out).correct.mean()
     return measures
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20046

@@ -279,10 +279,11 @@ def write_run(
     p = predicted["transfer"]
     ids = p.ids.tolist()
     columns = {name: [of[id] for id in ids] for name, of in about.items()}
-    truth = dict(gt_label=p.true_class.tolist(), gt_soft_label=p.truth.tolist())
-    found = dict(hard_label=p.hard.tolist(), soft_label=p.soft.tolist(), logits=p.logits.tolist(),
+    truth = dict(gt_label=p.truth.argmax(1).tolist(), gt_soft_label=p.truth.tolist())
+    found = dict(hard_label=p.logits.argmax(1).tolist(), soft_label=p.soft.tolist(), logits=p.logits.tolist(),
                  acc=p.correct.tolist())
-    labels = dict(id=ids, **columns, **truth, **found)
+    words = {} if p.said is None else dict(said=p.said.tolist(), wanted=p.wanted.tolist())
+    labels = dict(id=ids, **columns, **truth, **found, **words)
     with quiet_hub(): Dataset.from_dict(labels).save_to_disk(str(folder / "weak_labels"))
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf8")
     write_manifest(folder)

@@ -47,6 +47,9 @@ def predict(
 ) -> pd.DataFrame:  # a row each: predicted, p0, p1, …
     "Classes and probabilities for new rows; a `ConfigError` for rows that the run cannot read."
     kind, n_classes = KINDS[run.summary["kind"]], run.test.truth.shape[1]
+    if kind.name == "completion":
+        raise ConfigError(f"{run.path.name} answers in words: open its folder `model` with transformers' "
+                          "AutoModelForCausalLM and generate.")
     rows = _rows_of(kind.name, data, n_classes)
     if not len(rows): raise ConfigError("predict was given no rows: give at least one.")
     spec = kind.spec(run.config.model, run.config.pretrained)
@@ -122,6 +125,8 @@ def export_model(
     "Write a model that transformers opens with its head in place, with tokenizer and card; else a `ConfigError`."
     folder = Path(folder).expanduser()
     if folder.exists() and any(folder.iterdir()): raise ConfigError(f"{str(folder)!r} is not empty: name a new folder.")
+    if run.summary["kind"] == "completion":
+        raise ConfigError(f"{run.path.name} answers in words: its folder `model` is what transformers opens already.")
     if run.summary["kind"] == "images":
         raise ConfigError(f"{run.path.name} reads images, and transformers has no place for its head: "
                           "use run.load_model().")
