@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Given', 'Prepared', 'prepare', 'load_tokens', 'read_weak_labels', 'weak_label_counts', 'with_labels', 'slice_of',
-           'changed_labels', 'held_out_rows', 'training_inputs', 'step_order', 'read_texts', 'Learner', 'Answering',
-           'answering', 'fine_tuned', 'probed', 'begin', 'solve', 'learn', 'prompted']
+           'changed_labels', 'held_out_rows', 'training_inputs', 'step_order', 'read_texts', 'Learner', 'fine_tuned',
+           'probed', 'Answering', 'answering', 'begin', 'solve', 'learn', 'prompted']
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20003
 import sys
@@ -349,24 +349,6 @@ class Learner:
         return Predictions(inputs.ids, logits, inputs.labels)
 
 
-class Answering(Learner):
-    "A model that answers in words: `answer` gives N texts."
-
-    def predict(self, inputs) -> Predictions:
-        "Which answers are those that the rows have."
-        return exact_match(inputs.ids, self.answer(inputs), inputs.answers)
-
-
-def answering(
-    model: nn.Module,       # an `AnswerModel`
-    train,                  # `Questions` to learn: an answer is at most as long as the longest of theirs
-    room: Room = READING,   # how many rows at a time, to answer
-) -> Learner:
-    "The whole model runs on every batch, and answers greedily, at temperature 0."
-    most = int((train.tokens.lengths - train.prompts.lengths).max())
-    return Answering(model, lambda inputs: complete(model, inputs, most, room))
-
-
 def fine_tuned(
     model: nn.Module,       # a classifier
     room: Room = READING,   # how many rows at a time, to answer
@@ -392,6 +374,24 @@ def probed(
         return FeatureBatch(x(inputs)[index], torch.from_numpy(inputs.labels)[index])
 
     return Learner(head, lambda inputs: head.logits(x(inputs)), batch)
+
+# %% ../../nbs/5_runs/52_learn.ipynb #1ea2004a
+class Answering(Learner):
+    "A model that answers in words: `answer` gives N texts."
+
+    def predict(self, inputs) -> Predictions:
+        "Which answers are those that the rows have."
+        return exact_match(inputs.ids, self.answer(inputs), inputs.answers)
+
+
+def answering(
+    model: nn.Module,       # an `AnswerModel`
+    train,                  # `Questions` to learn: an answer is at most as long as the longest of theirs
+    room: Room = READING,   # how many rows at a time, to answer
+) -> Learner:
+    "The whole model runs on every batch, and answers greedily, at temperature 0."
+    most = int((train.tokens.lengths - train.prompts.lengths).max())
+    return Answering(model, lambda inputs: complete(model, inputs, most, room))
 
 # %% ../../nbs/5_runs/52_learn.ipynb #1ea20042
 def begin(
