@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SHOWN', 'PAPER_NLP', 'TASK_GROUPS', 'labeled_text', 'one_answer', 'two_answers', 'format_dream',
-           'format_utilitarianism', 'format_utilitarianism_pairs', 'format_virtue', 'named_tasks', 'imitated_row']
+           'format_utilitarianism', 'format_utilitarianism_pairs', 'format_virtue', 'format_puzzle', 'named_tasks',
+           'imitated_row']
 
 # %% ../../nbs/1_data/16_paper_tasks.ipynb #pt160003
 import random
@@ -222,6 +223,19 @@ _paper_task("sst5", "SetFit/sst5", labeled_text("text"), n_classes=5)
 _paper_task("ag_news", "fancyzhx/ag_news", labeled_text("text"), n_classes=4)
 _paper_task("arc", "allenai/ai2_arc", _lettered("Question: {question}\nAnswer: {shown}"), group="question",
             config="ARC-Challenge")
+
+# %% ../../nbs/1_data/16_paper_tasks.ipynb #c4e55002
+def format_puzzle(
+    row,  # a raw row
+    rng,  # not used
+):
+    "The moves of a game so far, and the move that solves the puzzle, with a space before it."
+    moves, move = value_at(row, "ctx").rstrip(), value_at(row, "target").strip()
+    return moves, f" {move}"
+
+
+register_task(Task("lichess-puzzles", format_puzzle, ("ctx", "target"), hub="EleutherAI/lichess-puzzles",
+                   kind="completion"))
 
 # %% ../../nbs/1_data/16_paper_tasks.ipynb #pt160027
 PAPER_NLP = ("boolq", "cosmos_qa", "dream", "ethics-justice", "ethics-deontology", "ethics-virtue",
