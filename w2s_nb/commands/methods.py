@@ -91,6 +91,7 @@ METHODS = {
     "budget alone": _budget(rest="drop"),
     "own answers": _labels("no supervisor", "own"),
     "surer of both": _labels("no supervisor", "surer"),
+    "coherent answers": _labels("no supervisor", "coherent"),
     "constant": _labels("no supervisor", "constant"),
     "coin": _labels("no supervisor", "coin"),
     "random weights": _of("no supervisor", pretrained=False),

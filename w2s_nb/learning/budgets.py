@@ -4,16 +4,19 @@
 
 # %% auto #0
 __all__ = ['CHOICES', 'RESTS', 'chosen_rows', 'mix', 'earlier_rounds', 'constant_labels', 'coin_labels', 'own_labels',
-           'surer_labels']
+           'surer_labels', 'most_coherent', 'neighbors_ask', 'coherent_labels']
 
 # %% ../../nbs/3_learning/38_budgets.ipynb #23258dba
 import math
 from dataclasses import replace
 
 import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.special import log_softmax
 
 from ..data.runtime import ConfigError, check_choice
 from .labels import Labeled, label_steps, register_labels
+from .probes import neighbors
 
 # %% ../../nbs/3_learning/38_budgets.ipynb #3014bba6
 CHOICES = ("random", "unsure", "student_unsure", "disagree", "wrong_oracle")
@@ -127,12 +130,66 @@ def surer_labels(
     "The more confident of the untuned student's own answer and the weak label; the weak label in a tie."
     return replace(rows, soft=np.where((rows.own.max(1) > rows.confidence)[:, None], rows.own, rows.soft))
 
+# %% ../../nbs/3_learning/38_budgets.ipynb #c0h3r002
+def most_coherent(
+    ask,                   # (N,) labels, -1 where there is none yet -> (N, C) log-probabilities of each from the others
+    n: int,                # rows N
+    n_classes: int,        # C
+    seed,                  # of the search
+    rounds: int = 3,       # times that every row is looked at
+    first: int = 8,        # rows that begin with a random label
+    weight: float = 50.0,  # of the mean log-probability; what one change adds is compared with the temperature
+) -> np.ndarray:           # (N,) int
+    "Labels that predict each other well: a search by simulated annealing (arXiv 2506.10139)."
+    rng = np.random.default_rng(seed)
+    order = np.concatenate([rng.permutation(n) for _ in range(rounds)])
+    labels = np.full(n, -1)
+    labels[order[:first]] = rng.integers(n_classes, size=min(first, n))
+    utility = lambda logs, y: weight * logs[(at := np.flatnonzero(y >= 0)), y[at]].mean()
+    logs = ask(labels)
+    for step, i in enumerate(order):
+        temperature = 10 * 0.001 ** (step / len(order))                # from 10 to 0.01, as in the paper
+        changed = labels.copy()
+        changed[i] = logs[i].argmax()
+        if changed[i] == labels[i]: continue
+        then = ask(changed)
+        gain = utility(then, changed) - utility(logs, labels)
+        if np.log(rng.random()) < gain / temperature: labels, logs = changed, then
+    return np.where(labels < 0, logs.argmax(1), labels)
+
+
+# %% ../../nbs/3_learning/38_budgets.ipynb #c0h3r003
+def neighbors_ask(
+    own,        # (N, C) class probabilities of the untuned student, asked about a row alone
+    features,   # (N, D) of the untuned student
+    k: int,     # neighbors that vote
+):              # function for `most_coherent`
+    "Predict a row's label from the student's own answer and the labels of its neighbors: their product, normalized."
+    n, k = len(own), min(k, len(own) - 1)
+    near = csr_matrix((np.ones(n * k), (np.repeat(np.arange(n), k), neighbors(features, k)[0].ravel())), shape=(n, n))
+    own, classes = np.log(np.maximum(own, 1e-12)), np.arange(own.shape[1])
+    return lambda labels: log_softmax(own + np.log1p(near @ (labels[:, None] == classes).astype(float)), 1)
+
+
+def coherent_labels(
+    rows: Labeled,  # needs own and features; at least two rows
+    seed,            # of the search
+    k: int = 20,     # neighbors that vote
+) -> Labeled:
+    "Labels that predict each other best, without a supervisor (after arXiv 2506.10139): time grows with rows squared."
+    if len(rows) < 2: raise ConfigError("'coherent' needs at least two rows, which predict each other: give more.")
+    n, C = rows.own.shape
+    return replace(rows, soft=np.eye(C, dtype=np.float32)[most_coherent(neighbors_ask(rows.own, rows.features, k), n, C,
+                                                                        seed)])
+
+
 # %% ../../nbs/3_learning/38_budgets.ipynb #cf44f74a
 _is_whole = lambda v: isinstance(v, int) and not isinstance(v, bool)
 
 register_labels(
-    dict(mix=mix, constant=constant_labels, coin=coin_labels, own=own_labels, surer=surer_labels),
-    needs=dict(mix=("truth",), own=("own",), surer=("own",)),
+    dict(mix=mix, constant=constant_labels, coin=coin_labels, own=own_labels, surer=surer_labels,
+         coherent=coherent_labels),
+    needs=dict(mix=("truth",), own=("own",), surer=("own",), coherent=("own", "features")),
     needs_of={("choose", choose): "students" for choose in _BY_STUDENT},
     controls=("mix",),
     rules=dict(choose=(lambda v: v in CHOICES, f"one of {', '.join(CHOICES)}"),
