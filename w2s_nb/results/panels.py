@@ -315,7 +315,8 @@ def _published(data, panels, place, ranks):
         raise ConfigError("None of the published accuracies has a place here: give those of a task that is drawn "
                           f"({', '.join(panels)}), of a model that is drawn or with its n_params.")
     hover = [f"<b>{y:.4f}</b>, published" for y in found.y]
-    return found.assign(hover=hover, low=np.nan, high=np.nan)[["panel", "curve", "method", "x", "y", "low", "high", "hover"]]
+    columns = ["panel", "curve", "method", "x", "y", "low", "high", "hover"]
+    return found.assign(hover=hover, low=np.nan, high=np.nan)[columns]
 
 # %% ../../nbs/6_results/66_panels.ipynb #670671cd
 def plot_agreement(

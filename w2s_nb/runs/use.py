@@ -40,7 +40,7 @@ def _rows_of(kind, data, n_classes):
     return Dataset.from_dict(dict(id=[str(i) for i in range(len(rows))], soft_label=soft,
                                   **{name: list(texts) for name, texts in columns.items()}))
 
-
+# %% ../../nbs/5_runs/59_use.ipynb #981f4177
 def _said(model, asked, longest, room):
     "Answers of at most 32 tokens, or as many as the longest right one has."
     return complete(model, asked, max(32, 1 + len(asked.tokenizer(f" {longest}").input_ids)), room)
