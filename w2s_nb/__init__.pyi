@@ -8,6 +8,7 @@ from .data.tasks import register_task as register_task
 from .data.tasks import task_from_hub as task_from_hub
 from .data.tasks import task_from_images as task_from_images
 from .data.tasks import task_from_rows as task_from_rows
+from .data.tasks import task_of_answers as task_of_answers
 from .data.rows import load_task as load_task
 from .data.rows import split_halves as split_halves
 from .models.text_models import MODELS as MODELS

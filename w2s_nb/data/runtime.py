@@ -27,6 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePath
+from threading import Thread
 
 import numpy as np
 import torch
@@ -365,11 +366,17 @@ def quiet_hub() -> Iterator[None]:
 
 # %% ../../nbs/1_data/10_runtime.ipynb #hub0ca02
 def _hub_answers():
-    "Whether the hub can be reached: asked once, without a second try."
+    "Whether the hub can be reached: asked once, without a second try, and at most 2.5 seconds."
     from huggingface_hub import constants, get_session
-    try: get_session().head(constants.ENDPOINT, timeout=2)
-    except Exception: return False                 # of whatever kind: no network, no such name, a proxy's refusal
-    return True
+    found = []
+
+    def ask():
+        try: found.append(get_session().head(constants.ENDPOINT, timeout=2))
+        except Exception: pass                     # of whatever kind: no network, no such name, a proxy's refusal
+    thread = Thread(target=ask, daemon=True)       # looking the name up has no time limit of its own
+    thread.start()
+    thread.join(2.5)
+    return bool(found)
 
 
 @contextmanager

@@ -218,9 +218,29 @@ def _check_rules(train, test, n_classes, gap=0.05):
     if len(found) > 1: what += f"; so are {', '.join(repr(f[0]) for f in found[1:4])}"
     yield _entry("word of one class", with_it, n, "leak" if found else "ok", what)
 
+# %% ../../nbs/4_measuring/43_audit.ipynb #4c27226a
+def _check_classes(rows, halves):
+    labels = {half: rows.truth(half)[:MOST_ROWS].argmax(1) for half in halves}
+    both = [list(a) + list(b) for a, b in zip(halves["weak"], halves["transfer"])]
+    train = both, np.concatenate([labels["weak"], labels["transfer"]])
+    return _check_rules(train, (halves["test"], labels["test"]), rows.n_classes)
+
+
+def _check_answers(rows, texts):
+    "Of answers in words: how often one answer is right, and how often the prompt has it."
+    said = {half: [_plain(answer) for answer in rows.half(half)["answer"][:MOST_ROWS]] for half in texts}
+    counts, n = Counter(said["weak"] + said["transfer"]), len(said["test"])
+    likely = counts.most_common(1)[0][0]
+    right = said["test"].count(likely)
+    yield _entry("majority", right, n, "look" if right > 0.5 * n else "ok",
+                 f"test accuracy of always saying {likely!r}")
+    shown = sum(f" {a} " in f" {_plain(text)} " for a, text in zip(said["test"], texts["test"]))
+    yield _entry("answer in the prompt", shown, n, "look" if shown > 0.05 * n else "ok",
+                 "test rows whose prompt has the right answer")
+
 # %% ../../nbs/4_measuring/43_audit.ipynb #au420026
 def audit_task(
-    name: str,                            # a name in `TASKS`, of texts or pairs
+    name: str,                            # a name in `TASKS`, of texts, pairs or answers in words
     settings: DataSettings | None = None,  # which rows; None: the task's own numbers, seed 0
     max_ctx: int | None = None,           # also count the rows that are longer than that, in tokens of `tokenizer`
     tokenizer=None,                       # any callable tokenizer of transformers; None: words are counted
@@ -228,17 +248,13 @@ def audit_task(
 ) -> Audit:
     "Look for shortcuts and repetitions in a task's rows; at most 5,000 rows of each half are read."
     task = TASKS[check_choice("dataset", name, TASKS)]
-    if task.kind in ("images", "completion"):
-        raise ConfigError(f"Task {name!r} has {'images' if task.kind == 'images' else 'answers in words'}: "
-                          "audit_task reads texts and pairs with classes.")
+    if task.kind == "images": raise ConfigError(f"Task {name!r} has images: audit_task reads texts.")
     rows = rows_for(task, settings or DataSettings(), execution)
     halves = {half: _sides(rows, half, MOST_ROWS) for half in ("weak", "transfer", "test")}
     texts = {half: [" ".join(row) for row in zip(*sides)] for half, sides in halves.items()}
-    labels = {half: rows.truth(half)[:MOST_ROWS].argmax(1) for half in halves}
-    both = [list(a) + list(b) for a, b in zip(halves["weak"], halves["transfer"])]
-    train = both, np.concatenate([labels["weak"], labels["transfer"]])
-    entries = [*_check_size(rows, texts, max_ctx, tokenizer), *_check_copies(rows, texts, overlap=0.005),
-               *_check_rules(train, (halves["test"], labels["test"]), rows.n_classes)]
+    entries = [*_check_size(rows, texts, max_ctx, tokenizer), *_check_copies(rows, texts, overlap=0.005)]
+    if task.kind == "completion": entries += _check_answers(rows, texts)
+    else: entries += _check_classes(rows, halves)
     return Audit(name, pd.DataFrame(entries).set_index("check"))
 
 

@@ -219,6 +219,12 @@ def _placements(score, positive):
     return out
 
 
+def _check_probabilities(p, what):
+    if p.said is not None:
+        raise ConfigError(f"{what} was asked of answers in words, which have no probabilities: use accuracy, agreement "
+                          "or error_consistency.")
+
+
 def auroc(
     p: Predictions,  # a model's predictions
 ) -> Estimate:
@@ -243,6 +249,7 @@ def prior_matched_accuracy(
     p: Predictions,  # two classes
 ) -> Estimate:
     "Accuracy when the n₁ highest scores are labeled positive, n₁ being the number of positive rows. Needs two classes."
+    _check_probabilities(p, "Prior-matched accuracy")
     if p.n_classes != 2:
         raise ConfigError(f"Prior-matched accuracy was asked of {p.n_classes} classes: it has one threshold, "
                           "so it needs 2. Use accuracy, or fold the classes into two.")
@@ -257,6 +264,7 @@ def prior_matched_accuracy(
 # %% ../../nbs/4_measuring/40_evaluation.ipynb #0b918943
 def _bins(p, bins):
     "Confidence of each row and the number of its bin: equal-mass bins, ties together."
+    _check_probabilities(p, "A calibration error")
     confidence = p.soft.max(1).astype(np.float64)
     edges = np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1])
     return confidence, np.unique(np.searchsorted(edges, confidence, side="right"), return_inverse=True)[1]
@@ -325,6 +333,7 @@ def capa(
     hard: bool = False,       # True: predicted classes count, in place of their probabilities
 ) -> Estimate:
     "Chance-adjusted probabilistic agreement κ_p (arXiv 2502.04313): 0 for independent errors, 1 for equal answers."
+    for answers in (student, supervisor): _check_probabilities(answers, "CAPA")
     p, q = join(student, supervisor)
     rows, true, C = np.arange(len(p)), p.true_class, p.n_classes
     x, y = (np.eye(C)[m.hard] if hard else m.soft.astype(np.float64) for m in (p, q))

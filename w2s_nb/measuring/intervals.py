@@ -263,8 +263,8 @@ def _no_gap(gap, between, shared, level):
 
 def _degenerate(supervisors):
     "Why supervisors, one a seed, teach nothing; empty if they do, or if their test rows have one class only."
-    shares = [np.bincount(p.true_class) / len(p) for p in supervisors]
-    if all(len(share[share > 0]) == 1 for share in shares): return ""
+    shares = [np.unique(p.true_class, return_counts=True)[1] / len(p) for p in supervisors]
+    if all(len(share) == 1 for share in shares): return ""
     if all((p.hard == p.hard[0]).all() for p in supervisors): return "the supervisor predicts one class"
     return _no_better(np.mean([p.correct.mean() for p in supervisors]), np.mean([share.max() for share in shares]))
 

@@ -1064,6 +1064,7 @@ def load_language_model(
         raise ConfigError(f"Model {spec.name!r} is an encoder ({config.model_type}) and predicts no next token: "
                           "prompting and generative fine-tuning need a causal model.")
     lm = _load_weights("AutoModelForCausalLM", spec, config, execution, dtype=DTYPES[dtype][0]).to(execution.place)
+    _without_padding_warning(lm)
     if ask_backbone(lm.base_model).looks_ahead:
         raise ConfigError(f"Model {spec.name!r} attends to both sides, so as {type(lm).__name__} it predicts no next "
                           "token: give a causal model.")
@@ -1071,7 +1072,7 @@ def load_language_model(
     if execution.compile:
         ids = torch.tensor([[1, 2, 3]], device=execution.place)
         compile_backbone(lm, lambda: lm(input_ids=ids, use_cache=False))
-    return LanguageModel(_without_padding_warning(lm), dtype)
+    return LanguageModel(lm, dtype)
 
 # %% ../../nbs/2_models/21_text_models.ipynb #0wn1m5av
 def save_language_model(

@@ -19,6 +19,7 @@ from datasets import Dataset
 from ..data.images import Images, load_images
 from ..data.runtime import ConfigError, Execution
 from ..learning.training import predict_logits
+from ..models.completions import complete
 from ..models.kinds import KINDS, tokenizer_of
 from .store import Run
 
@@ -39,19 +40,23 @@ def _rows_of(kind, data, n_classes):
     return Dataset.from_dict(dict(id=[str(i) for i in range(len(rows))], soft_label=soft,
                                   **{name: list(texts) for name, texts in columns.items()}))
 
+# %% ../../nbs/5_runs/59_use.ipynb #981f4177
+def _said(model, asked, longest, room):
+    "Answers of at most 32 tokens, or as many as the longest right one has."
+    return complete(model, asked, max(32, 1 + len(asked.tokenizer(f" {longest}").input_ids)), room)
+
 
 def predict(
     run: Run,   # a run that was stored with its model
-    data,       # N texts, N pairs of texts, or images: whatever `load_images` reads
+    data,       # N texts (of a run that answers in words, prompts), N pairs of texts, or images as `load_images` reads
     execution: Execution = Execution(),  # where to compute
-) -> pd.DataFrame:  # a row each: predicted, p0, p1, …
-    "Classes and probabilities for new rows; a `ConfigError` for rows that the run cannot read."
+) -> pd.DataFrame:  # a row each: predicted, p0, p1, …; of answers in words: said
+    "Classes and probabilities, or answers, for new rows; a `ConfigError` for rows that the run cannot read."
     kind, n_classes = KINDS[run.summary["kind"]], run.test.truth.shape[1]
-    if kind.name == "completion":
-        raise ConfigError(f"{run.path.name} answers in words: open its folder `model` with transformers' "
-                          "AutoModelForCausalLM and generate.")
     rows = _rows_of(kind.name, data, n_classes)
     if not len(rows): raise ConfigError("predict was given no rows: give at least one.")
+    longest = max(run.test.wanted, key=len) if kind.name == "completion" else None
+    if longest: rows = rows.add_column("answer", [f" {longest}"] * len(rows))     # there must be room for an answer
     spec = kind.spec(run.config.model, run.config.pretrained)
     inputs = kind.inputs(spec, rows, run.config.max_ctx, execution)
     if len(inputs) < len(rows):
@@ -61,6 +66,7 @@ def predict(
                           f"{min(run.config.max_ctx - 1, positions)} tokens (max_ctx). Shorten it or leave it out"
                           + (f"; so do {len(missing) - 1} more." if len(missing) > 1 else "."))
     model = run.load_model(execution.device, execution.trust_remote_code)
+    if longest: return pd.DataFrame(dict(said=_said(model, inputs, longest, execution.room())))
     logits = torch.from_numpy(predict_logits(model, inputs, execution.room()))
     p = logits.softmax(1).numpy()
     return pd.DataFrame(dict(predicted=p.argmax(1)) | {f"p{c}": p[:, c] for c in range(p.shape[1])})
