@@ -130,9 +130,9 @@ def setting_texts(
 ) -> pd.Series:
     "What sets every row apart besides its loss: 'stop=weak', or '' where nothing does."
     columns = varying(table) if columns is None else list(columns)
+    rows = table.reindex(columns=columns).to_dict("records") or [{}] * len(table)  # no columns: no records
     def text(name, value): return value_text(value) if name == "other" else f"{name}={value_text(value)}"
-    texts = [", ".join(text(c, row[c]) for c in columns if not goes_without_saying(c, row[c]))
-             for row in table.reindex(columns=columns).to_dict("records")]
+    texts = [", ".join(text(c, row[c]) for c in columns if not goes_without_saying(c, row[c])) for row in rows]
     return pd.Series(texts, table.index, dtype=object)
 
 
