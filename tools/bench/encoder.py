@@ -35,7 +35,7 @@ def main():
                 run = train_run(config, root=root, data_dir=args.data_dir)
                 share, found = run.test.true_class.mean(), run.accuracy
                 rows.append(dict(task=args.task, tune=tune, seed=seed, rows=args.n_docs // 2, test_rows=found.n,
-                                 majority=max(share, 1 - share), accuracy=found.value, low=found.low, high=found.high))
+                                 majority=float(max(share, 1 - share)), accuracy=found.value, low=found.low, high=found.high))
                 print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     print(table.pivot(index="seed", columns="tune", values="accuracy").round(3))
