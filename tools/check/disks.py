@@ -175,6 +175,7 @@ def cases(home, short):
     def writes(command, words, name):
         place = Place(home, f"{command}-{name}", command, words)
         mount(place.root, "size=4k")
+        (place.root / "filler").write_bytes(bytes(4096))
         problem = refused(place, ROOM, more=("--out", str(place.root / name)))
         mount(place.root, "remount,ro")
         return problem or refused(place, OTHER, more=("--out", str(place.root / name)))

@@ -403,6 +403,7 @@ def ends_clearly(
     "Run a command. A `ConfigError` ends in one sentence and exit status 2, Ctrl-C and SIGTERM in one and 130."
     import signal
     import warnings
+    from w2s_nb.data.files import clear_disk_errors
     from w2s_nb.data.runtime import ConfigError
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)   # like Ctrl-C: folders and holds are cleared away
@@ -411,7 +412,8 @@ def ends_clearly(
         warnings.filterwarnings("ignore", ".* max_ctx=.* tokens or more")   # `dropped_text` says so in the end
         before = warnings.formatwarning
         warnings.formatwarning = lambda message, *args, **kwargs: f"warning: {message}\n"
-        try: return work()
+        try:
+            with clear_disk_errors(): return work()
         except ConfigError as e:
             if int(os.environ.get("RANK", 0)) == 0: print(f"error: {e}", file=sys.stderr)
             sys.exit(2)

@@ -89,13 +89,13 @@ def _difference(path, written):
 
 # %% ../../nbs/1_data/19_files.ipynb #file0018
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_OURS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
-             errno.ENOENT, errno.EINVAL}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP}
+_NOT_OURS = _CLOSED | {errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.EINVAL}
 
 
 @contextmanager
 def clear_disk_errors(
-    folder: str | Path,  # that is written to
+    folder: str | Path | None = None,  # that is written to; None: wherever the disk refuses
 ) -> Iterator[None]:
     "What a disk refuses becomes a `ConfigError`; errors with other causes pass."
     try: yield
@@ -103,11 +103,13 @@ def clear_disk_errors(
         number = _number(e)
         named = str(getattr(e, "filename", None))
         if number in _FULL: remedy = "Make room, and repeat your command"
-        elif number in _NOT_OURS and _lies_within(named, folder): remedy = "Give a folder that you can write to"
+        elif number in (_CLOSED if folder is None else _NOT_OURS) and _lies_within(named, folder or ""):
+            remedy = "Give a folder that you can write to"
         else: raise
         dangling = number == errno.EEXIST and os.path.islink(named)
         why = f"{named!r} is a link to a folder that is not there" if dangling else os.strerror(number)
-        raise ConfigError(f"Cannot write to {str(folder)!r}: {why}. {remedy}; "
+        place = repr(str(folder)) if folder else repr(named) if getattr(e, "filename", None) else "the disk"
+        raise ConfigError(f"Cannot write to {place}: {why}. {remedy}; "
                           "what is stored there is untouched.") from e
 
 
