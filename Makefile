@@ -59,6 +59,8 @@ test-door: install   ## what users bring: odd files, numbers, models, pictures; 
 test-survival: install   ## damage, kills and full disks; ends with `N passed, N failed` for each
 	$(BIN)/python tools/check/damage.py --table
 	$(BIN)/python tools/check/kills.py
+	$(BIN)/python tools/check/disks.py
+	$(BIN)/python tools/check/longrun.py
 
 coverage: install    ## which exported lines the notebooks execute, module by module
 	$(BIN)/python tools/check/covered.py --least 0.9
