@@ -34,8 +34,9 @@ def main():
                                    n_test_docs=args.n_test_docs)
                 run = train_run(config, root=root, data_dir=args.data_dir)
                 share, found = run.test.true_class.mean(), run.accuracy
-                rows.append(dict(task=args.task, tune=tune, seed=seed, rows=args.n_docs // 2, test_rows=found.n,
-                                 majority=float(max(share, 1 - share)), accuracy=found.value, low=found.low, high=found.high))
+                about = dict(task=args.task, tune=tune, seed=seed, rows=args.n_docs // 2, test_rows=found.n)
+                measured = dict(accuracy=found.value, low=found.low, high=found.high)
+                rows.append(about | dict(majority=float(max(share, 1 - share))) | measured)
                 print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     print(table.pivot(index="seed", columns="tune", values="accuracy").round(3))
